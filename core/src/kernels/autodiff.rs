@@ -1,0 +1,133 @@
+//! Backward passes: only for parents that are tracked, keeping only what they need.
+
+use super::{AdapterShape, DropoutMask, KernelBackend};
+use burn::backend::autodiff::Autodiff;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+
+#[derive(Debug)]
+struct Adapter;
+
+impl<B: KernelBackend> Backward<B, 3> for Adapter {
+    type State = ([FloatTensor<B>; 3], AdapterShape);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [for_x, for_rule, for_packed] = ops.parents;
+        let ([x, rule, packed], shape) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let wants = [for_x.is_some(), for_rule.is_some(), for_packed.is_some()];
+        let (x, rule, packed) = B::adapter_backward(x, rule, packed, grad, shape, wants);
+        for (node, gradient) in [(for_x, x), (for_rule, rule), (for_packed, packed)] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct KronSum;
+
+impl<B: KernelBackend> Backward<B, 2> for KronSum {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [for_a, for_b] = ops.parents;
+        let [a, b] = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let (a, b) = B::kron_sum_backward(a, b, grad);
+        for (node, gradient) in [(for_a, a), (for_b, b)] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct GeluNew;
+
+impl<B: KernelBackend> Backward<B, 1> for GeluNew {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::gelu_new_backward(ops.state, grad));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Dropout;
+
+impl<B: KernelBackend> Backward<B, 1> for Dropout {
+    type State = DropoutMask;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::hash_dropout(grad, ops.state));
+        }
+    }
+}
+
+impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
+    fn adapter_forward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        shape: AdapterShape,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), rule.node(), packed.node()];
+        let prepared = Adapter.prepare::<C>(nodes).compute_bound().stateful();
+        let [x, rule, packed] = [x, rule, packed].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let y = B::adapter_forward(x.clone(), rule.clone(), packed.clone(), shape);
+                prepared.finish(([x, rule, packed], shape), y)
+            }
+            OpsKind::UnTracked(prepared) => {
+                prepared.finish(B::adapter_forward(x, rule, packed, shape))
+            }
+        }
+    }
+
+    fn kron_sum(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = KronSum
+            .prepare::<C>([a.node(), b.node()])
+            .compute_bound()
+            .stateful();
+        let [a, b] = [a, b].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let w = B::kron_sum(a.clone(), b.clone());
+                prepared.finish([a, b], w)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::kron_sum(a, b)),
+        }
+    }
+
+    fn gelu_new(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = GeluNew.prepare::<C>([x.node()]).compute_bound().stateful();
+        let x = x.into_primitive();
+        match prepared {
+            OpsKind::Tracked(prepared) => prepared.finish(x.clone(), B::gelu_new(x)),
+            OpsKind::UnTracked(prepared) => prepared.finish(B::gelu_new(x)),
+        }
+    }
+
+    fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
+        let prepared = Dropout.prepare::<C>([x.node()]).compute_bound().stateful();
+        let x = x.into_primitive();
+        match prepared {
+            OpsKind::Tracked(prepared) => prepared.finish(mask, B::hash_dropout(x, mask)),
+            OpsKind::UnTracked(prepared) => prepared.finish(B::hash_dropout(x, mask)),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The CPU backend's own form of the operations: f32 loops over contiguous rows.
+
+use super::{AdapterShape, DropoutMask, KernelBackend, composed, loops};
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::tensor::{DType, Shape, TensorData};
+
+fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// The tensor in row order, owning its buffer, with `change` applied: in place where it can be.
+fn changed(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let whole = Shape::num_elements(&tensor.shape());
+    let mut tensor = tensor.to_contiguous();
+    // A view of a larger buffer is contiguous too, but its storage is not what it shows.
+    if tensor.layout().start_offset() != 0 || tensor.bytes().len() != whole * size_of::<f32>() {
+        let values = tensor
+            .as_slice::<f32>()
+            .map(<[f32]>::to_vec)
+            .unwrap_or_default();
+        tensor = self::tensor(values, tensor.shape());
+    }
+    change(tensor.storage_mut::<f32>());
+    tensor
+}
+
+fn all_f32(tensors: &[&FlexTensor]) -> bool {
+    tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
+}
+
+impl KernelBackend for Flex {
+    fn adapter_forward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        shape: AdapterShape,
+    ) -> FloatTensor<Self> {
+        let [row, rule_row, packed_row] = [&x, &rule, &packed].map(|tensor| tensor.to_contiguous());
+        let slices = (row.as_slice(), rule_row.as_slice(), packed_row.as_slice());
+        let (Some(values), Some(rule_values), Some(packed_values)) = slices else {
+            return composed::adapter_forward::<Self>(x, rule, packed, shape);
+        };
+        let adapter = loops::Adapter::new(shape, rule_values, packed_values);
+        let mut y: Vec<f32> = values.to_vec();
+        loops::adapter_forward(&adapter, values, &mut y);
+        tensor(y, x.shape())
+    }
+
+    fn adapter_backward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        shape: AdapterShape,
+        wants: [bool; 3],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [row, rule_row, packed_row] = [&x, &rule, &packed].map(|tensor| tensor.to_contiguous());
+        let slices = (row.as_slice(), rule_row.as_slice(), packed_row.as_slice());
+        let (true, (Some(values), Some(rule_values), Some(packed_values))) =
+            (all_f32(&[&grad]), slices)
+        else {
+            return composed::adapter_backward::<Self>(x, rule, packed, grad, shape, wants);
+        };
+        let adapter = loops::Adapter::new(shape, rule_values, packed_values);
+        let mut sums = (wants[1] || wants[2]).then(|| loops::Sums::new(&shape));
+        let grad = match wants[0] {
+            true => changed(grad, |grad| {
+                loops::adapter_backward(&adapter, values, grad, &mut sums, true);
+            }),
+            false => {
+                let mut copy = grad.to_contiguous();
+                if let Some(grad) = copy.as_slice::<f32>().map(<[f32]>::to_vec).as_mut() {
+                    loops::adapter_backward(&adapter, values, grad, &mut sums, false);
+                }
+                copy = composed::nothing::<Self>(&copy);
+                copy
+            }
+        };
+        let Some((packed_sums, rule_sums)) = sums.map(|sums| sums.finish(&shape)) else {
+            let missing = composed::nothing::<Self>(&grad);
+            return (grad, missing.clone(), missing);
+        };
+        let pick = |wanted: bool, sums: Vec<f32>, like: &FlexTensor| match wanted {
+            true => tensor(sums, like.shape()),
+            false => composed::nothing::<Self>(like),
+        };
+        (
+            grad,
+            pick(wants[1], rule_sums, &rule),
+            pick(wants[2], packed_sums, &packed),
+        )
+    }
+
+    fn gelu_new(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let row = x.to_contiguous();
+        let Some(values) = row.as_slice::<f32>() else {
+            return composed::gelu_new::<Self>(x);
+        };
+        let mut out = vec![0.0; values.len()];
+        loops::gelu_new(values, &mut out);
+        tensor(out, x.shape())
+    }
+
+    fn gelu_new_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        let row = x.to_contiguous();
+        match (row.as_slice::<f32>(), all_f32(&[&grad])) {
+            (Some(values), true) => changed(grad, |grad| loops::gelu_new_backward(values, grad)),
+            _ => composed::gelu_new_backward::<Self>(x, grad),
+        }
+    }
+
+    fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
+        match all_f32(&[&x]) {
+            true => changed(x, |values| loops::dropout(mask, values)),
+            false => composed::dropout::<Self>(x, mask),
+        }
+    }
+}

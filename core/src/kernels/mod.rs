@@ -1,0 +1,226 @@
+//! The operations of our own: WGSL kernels on a GPU, loops of our own on the CPU, autodiff, fusion.
+//!
+//! The only module that knows a backend's type. Each operation has three forms: a kernel
+//! ([`compacter_shaders`]), an f64 twin of plain loops that tests hold the kernel to, and a
+//! composition of burn's operations for every other backend, data type and odd shape.
+
+mod autodiff;
+mod composed;
+mod cube;
+mod flex;
+mod loops;
+mod shape;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twin;
+
+pub use shape::{AdapterPart, AdapterShape};
+
+#[cfg(feature = "native")]
+use burn::backend::fusion::custom::TensorSpec;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+/// Names one dropout mask: the same key gives the same mask on every backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DropoutKey {
+    /// The run's seed.
+    pub seed: u64,
+    /// Optimiser step.
+    pub step: u64,
+    /// Place in the model, and micro-batch.
+    pub site: u32,
+}
+
+/// What the kernels need of a key and a probability.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DropoutMask {
+    keys: [u32; 2],
+    threshold: u32,
+    scale: f32,
+}
+
+/// The finaliser of MurmurHash3: every input bit flips every output bit half of the time.
+fn mix(mut hash: u32) -> u32 {
+    hash ^= hash >> 16;
+    hash = hash.wrapping_mul(0x85eb_ca6b);
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
+}
+
+impl DropoutMask {
+    fn new(probability: f64, key: DropoutKey) -> Self {
+        let mut first: u32 = 0x9e37_79b9;
+        let mut second: u32 = 0x7f4a_7c15;
+        for word in [key.seed, key.step, u64::from(key.site)] {
+            for half in [word as u32, (word >> 32) as u32] {
+                first = mix(first ^ half).wrapping_add(0x6a09_e667);
+                second = mix(second.wrapping_add(half)) ^ first;
+            }
+        }
+        let probability = probability.clamp(0.0, 1.0);
+        let scale = if probability < 1.0 {
+            (1.0 / (1.0 - probability)) as f32
+        } else {
+            0.0
+        };
+        // A float to integer cast saturates, so that probability 1 keeps (almost) nothing.
+        let threshold = (probability * 4_294_967_296.0) as u32;
+        Self {
+            keys: [first, second],
+            threshold,
+            scale,
+        }
+    }
+
+    /// Whether this element stays.
+    fn keeps(&self, element: u32) -> bool {
+        mix(mix(element ^ self.keys[0]).wrapping_add(self.keys[1])) >= self.threshold
+    }
+}
+
+/// Output metadata of `adapter_backward`: `[1]` where a gradient is not asked for.
+#[cfg(feature = "native")]
+fn adapter_gradients(
+    x: &TensorSpec,
+    rule: &TensorSpec,
+    packed: &TensorSpec,
+    wants: &[bool; 3],
+) -> (TensorSpec, TensorSpec, TensorSpec) {
+    let pick = |spec: &TensorSpec, wanted: bool| match wanted {
+        true => spec.clone(),
+        false => TensorSpec::new(Shape::new([1]), spec.dtype),
+    };
+    (
+        pick(x, wants[0]),
+        pick(rule, wants[1]),
+        pick(packed, wants[2]),
+    )
+}
+
+fn kron_shape(b: &Shape) -> Shape {
+    Shape::new([b[0] * b[1], b[0] * b[2]])
+}
+
+/// Backends that have this crate's operations; the default bodies are compositions.
+#[backend_extension(Cube, Flex, Autodiff, Fusion: cfg(feature = "native"))]
+pub trait KernelBackend: Backend {
+    /// `y = x + up(gelu_new(down(x)))`, `x: [rows, k]`.
+    #[fusion(dtype = x, shape = x)]
+    fn adapter_forward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        shape: AdapterShape,
+    ) -> FloatTensor<Self> {
+        composed::adapter_forward::<Self>(x, rule, packed, shape)
+    }
+
+    /// Gradients by x, rule and packed; one that is not wanted is a placeholder `[1]`.
+    #[fusion(meta = |x: &TensorSpec, rule: &TensorSpec, packed: &TensorSpec, _: &TensorSpec, _: &AdapterShape, wants: &[bool; 3]| adapter_gradients(x, rule, packed, wants))]
+    fn adapter_backward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        shape: AdapterShape,
+        wants: [bool; 3],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::adapter_backward::<Self>(x, rule, packed, grad, shape, wants)
+    }
+
+    /// `W = Σ_i A_i ⊗ B_i`, `a: [n, n, n]`, `b: [n, p, q]`.
+    #[fusion(dtype = b, shape = kron_shape(b))]
+    fn kron_sum(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::kron_sum::<Self>(a, b)
+    }
+
+    /// Gradients of `kron_sum` by a and b.
+    #[fusion(meta = |a: &TensorSpec, b: &TensorSpec, _: &TensorSpec| (a.clone(), b.clone()))]
+    fn kron_sum_backward(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::kron_sum_backward::<Self>(a, b, grad)
+    }
+
+    /// gelu_new that cannot overflow `tanh`.
+    #[fusion(default)]
+    fn gelu_new(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::gelu_new::<Self>(x)
+    }
+
+    /// Gradient of `gelu_new`.
+    #[fusion(default)]
+    fn gelu_new_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::gelu_new_backward::<Self>(x, grad)
+    }
+
+    /// Zeroes what the mask drops and scales the rest.
+    #[fusion(dtype = x, shape = x)]
+    fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
+        composed::dropout::<Self>(x, mask)
+    }
+}
+
+/// The fused adapter `y = x + up(gelu_new(down(x)))`, both projections LPHM with one shared rule.
+pub fn lphm_adapter(
+    x: Tensor<2>,
+    rule: Tensor<3>,
+    packed: Tensor<1>,
+    shape: &AdapterShape,
+) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::adapter_forward(
+        x.into_dispatch(),
+        rule.into_dispatch(),
+        packed.into_dispatch(),
+        *shape,
+    ))
+}
+
+/// `W = Σ_i A_i ⊗ B_i`, `a: [n, n, n]`, `b: [n, in/n, out/n]`.
+pub fn kron_sum(a: Tensor<3>, b: Tensor<3>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::kron_sum(
+        a.into_dispatch(),
+        b.into_dispatch(),
+    ))
+}
+
+/// One LPHM projection without ever building its matrix: `s: [n, in/n, r]`, `t: [n, r, out/n]`.
+pub fn lphm(x: Tensor<2>, a: Tensor<3>, s: Tensor<3>, t: Tensor<3>, b: Tensor<1>) -> Tensor<2> {
+    let rows = x.dims()[0];
+    let [n, p, r] = s.dims();
+    let q = t.dims()[2];
+    if rows == 0 {
+        return Tensor::zeros([0, n * q], &x.device());
+    }
+    let s = s.permute([1, 0, 2]).reshape([p, n * r]);
+    let u = x.reshape([rows * n, p]).matmul(s); // (row, a) by (i, ρ)
+    let u = u
+        .reshape([rows, n, n, r])
+        .permute([2, 0, 3, 1])
+        .reshape([n, rows * r, n]);
+    let v = u.matmul(a).reshape([n, rows, r, n]).permute([1, 3, 0, 2]);
+    let y = v.reshape([rows * n, n * r]).matmul(t.reshape([n * r, q]));
+    y.reshape([rows, n * q]) + b.unsqueeze::<2>()
+}
+
+/// `x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³)))`, safe for any finite x.
+pub fn gelu_new<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::gelu_new(x.into_dispatch()))
+}
+
+/// Dropout whose mask is a hash of the key and the element's index, the same on every backend.
+pub fn dropout<const D: usize>(x: Tensor<D>, probability: f64, key: DropoutKey) -> Tensor<D> {
+    if probability <= 0.0 {
+        return x;
+    }
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::hash_dropout(
+        x.into_dispatch(),
+        DropoutMask::new(probability, key),
+    ))
+}

@@ -1,0 +1,45 @@
+//! Norm, activation and the row-chunking that keeps intermediates below a binding limit.
+
+use super::Activation;
+use crate::kernels::gelu_new;
+use burn::tensor::{Tensor, activation};
+
+/// Largest intermediate in elements: WebGPU's default binding limit of 128 MiB in f32.
+pub(super) const LARGEST_INTERMEDIATE: usize = (128 << 20) / 4;
+
+/// RMS norm without mean or bias, ε inside the root: `x / sqrt(mean(x²) + ε) · w`.
+///
+/// `x: [rows, d]`, `weight: [1, d]`.
+pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f64) -> Tensor<2> {
+    let mean = x.clone().square().mean_dim(1); // [rows, 1]
+    x * mean.add_scalar(epsilon).sqrt().recip() * weight
+}
+
+/// The feed-forward activation.
+pub(super) fn activate(x: Tensor<2>, kind: Activation) -> Tensor<2> {
+    match kind {
+        Activation::Relu => activation::relu(x),
+        Activation::GeluNew => gelu_new(x),
+        Activation::Gelu => activation::gelu(x),
+        Activation::Silu => activation::silu(x),
+    }
+}
+
+/// Applies `f` to tiles of rows so that `width` values per row stay below the binding limit.
+pub(super) fn by_rows(
+    x: Tensor<2>,
+    width: usize,
+    f: impl Fn(Tensor<2>) -> crate::Result<Tensor<2>>,
+) -> crate::Result<Tensor<2>> {
+    let [rows, columns] = x.dims();
+    let tile = (LARGEST_INTERMEDIATE / width.max(1)).max(1);
+    if rows <= tile {
+        return f(x);
+    }
+    let mut parts = Vec::new();
+    for start in (0..rows).step_by(tile) {
+        let end = rows.min(start + tile);
+        parts.push(f(x.clone().slice([start..end, 0..columns]))?);
+    }
+    Ok(Tensor::cat(parts, 0))
+}

@@ -1,0 +1,36 @@
+//! T5 (v1.0 and v1.1) on burn: configuration, forward pass, greedy decoding, weights.
+
+mod buckets;
+mod config;
+
+#[cfg(feature = "engine")]
+mod adapters;
+#[cfg(feature = "engine")]
+mod attention;
+#[cfg(feature = "engine")]
+mod forward;
+#[cfg(feature = "engine")]
+mod generate;
+#[cfg(feature = "engine")]
+mod layers;
+#[cfg(feature = "engine")]
+mod loss;
+#[cfg(feature = "engine")]
+mod model;
+#[cfg(feature = "engine")]
+mod trained;
+#[cfg(feature = "engine")]
+mod weights;
+
+pub use buckets::relative_position_bucket;
+pub use config::{Activation, Stack, T5Config};
+#[cfg(feature = "engine")]
+pub use forward::{Forward, Inputs};
+#[cfg(feature = "engine")]
+pub use layers::rms_norm;
+#[cfg(feature = "engine")]
+pub use model::{T5, Weights};
+#[cfg(feature = "engine")]
+pub(crate) use model::{two_dims, upload};
+#[cfg(feature = "engine")]
+pub(crate) use weights::read_safetensors;

@@ -1,0 +1,49 @@
+//! One method on random weights and random tokens, for timing.
+
+use super::{Optimiser, Trainer};
+use crate::Result;
+use crate::data::{Batch, Row};
+use crate::engine::block_on;
+use crate::method::Method;
+use crate::random::Stream;
+use crate::t5::{T5, T5Config, Weights};
+use burn::tensor::Device;
+use std::sync::Arc;
+
+/// A trainer and the one batch that it repeats.
+#[derive(Debug)]
+pub struct Bench {
+    trainer: Trainer,
+    batch: Vec<Batch>,
+}
+
+impl Bench {
+    /// Random weights of these sizes; `rows` sources of `source` and targets of `target` tokens.
+    pub fn new(
+        config: &T5Config,
+        method: Method,
+        [rows, source, target]: [usize; 3],
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let model = Arc::new(T5::random(config.clone(), seed, device)?);
+        let weights = Weights::start(&model, &method, seed)?;
+        let trainer = Trainer::new(model, &weights, Optimiser::new(1e-8, 0.0), seed);
+        let mut stream = Stream::new(seed, "bench");
+        let top = config.vocab_size - 2;
+        let mut ids = |count: usize| (0..count).map(|_| (2 + stream.below(top)) as u32).collect();
+        let all: Vec<Row> = (0..rows)
+            .map(|_| Row {
+                source: ids(source),
+                target: ids(target),
+            })
+            .collect();
+        let batch = vec![Batch::new(&all.iter().collect::<Vec<_>>())];
+        Ok(Self { trainer, batch })
+    }
+
+    /// One step: forward, backward, AdamW; returns the loss.
+    pub fn step(&mut self) -> Result<f64> {
+        block_on(self.trainer.step(&self.batch, 1e-4))
+    }
+}

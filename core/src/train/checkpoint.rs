@@ -1,0 +1,85 @@
+//! A session's whole state as one safetensors file.
+
+use super::Settings;
+use super::optimiser::Tensors;
+use super::session::{Progress, Session};
+use crate::engine::float_values;
+use crate::t5::{read_safetensors, upload};
+use crate::{Error, Result, artifact};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+const KEY: &str = "compacter_checkpoint";
+
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    step: usize,
+    settings: Settings,
+    progress: Progress,
+}
+
+impl Session {
+    /// Everything that continuing needs: weights, moments, the best weights, progress.
+    pub async fn checkpoint_async(&self) -> Result<Vec<u8>> {
+        let mut state = self.trainer.state();
+        for (name, tensor) in &self.best.tensors {
+            state.insert(format!("best/{name}"), tensor.clone());
+        }
+        let mut tensors = Vec::with_capacity(state.len());
+        for (name, tensor) in state {
+            let shape = tensor.dims().to_vec();
+            let values = float_values(tensor).await?;
+            tensors.push((
+                name,
+                shape,
+                values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ));
+        }
+        let meta = Meta {
+            step: self.trainer.steps(),
+            settings: self.settings.clone(),
+            progress: self.progress.clone(),
+        };
+        let text = serde_json::to_string(&meta).map_err(|e| Error::Setting(e.to_string()))?;
+        artifact::write(&tensors, HashMap::from([(KEY.to_string(), text)]))
+    }
+
+    /// Continues from the bytes of a checkpoint; it must come from the same settings.
+    pub fn resume(&mut self, bytes: &[u8], file: &str) -> Result<()> {
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes)
+            .map_err(|e| Error::file(file, format!("not a checkpoint: {e}")))?;
+        let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
+        let text = text.ok_or_else(|| Error::file(file, "not a checkpoint of a run"))?;
+        let meta: Meta = serde_json::from_str(text)
+            .map_err(|e| Error::file(file, format!("unreadable checkpoint: {e}")))?;
+        if meta.settings != self.settings {
+            let message = "was made with other settings: resume with the run's own";
+            return Err(Error::file(file, message));
+        }
+        let device = self.trainer.model().device().clone();
+        let mut state = Tensors::new();
+        for (name, (shape, values)) in read_safetensors(bytes, file)? {
+            let [rows, columns] = shape[..] else {
+                return Err(Error::tensor(
+                    file,
+                    name,
+                    format!("is {shape:?}, expected 2 sizes"),
+                ));
+            };
+            state.insert(name, upload(values, [rows, columns], &device));
+        }
+        for (name, have) in &mut self.best.tensors {
+            let missing = || Error::tensor(file, format!("best/{name}"), "missing");
+            *have = state.remove(&format!("best/{name}")).ok_or_else(missing)?;
+        }
+        self.trainer.restore(&state, meta.step)?;
+        self.progress = meta.progress;
+        Ok(())
+    }
+
+    /// [`Self::checkpoint_async`], waited for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn checkpoint(&self) -> Result<Vec<u8>> {
+        crate::engine::block_on(self.checkpoint_async())
+    }
+}

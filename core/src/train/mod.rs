@@ -1,0 +1,32 @@
+//! Training as a state machine: settings in, events out, no loop that owns the thread.
+
+mod event;
+mod settings;
+
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+mod bench;
+#[cfg(feature = "engine")]
+mod checkpoint;
+#[cfg(feature = "engine")]
+mod optimiser;
+#[cfg(feature = "engine")]
+mod predict;
+#[cfg(feature = "engine")]
+mod score;
+#[cfg(feature = "engine")]
+mod session;
+#[cfg(feature = "engine")]
+mod step;
+
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+pub use bench::Bench;
+pub use event::{Event, Summary};
+#[cfg(feature = "engine")]
+pub use optimiser::{Optimiser, Tensors};
+#[cfg(feature = "engine")]
+pub use predict::Predictor;
+#[cfg(feature = "engine")]
+pub use session::Session;
+pub use settings::Settings;
+#[cfg(feature = "engine")]
+pub use step::Trainer;

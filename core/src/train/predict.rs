@@ -1,0 +1,114 @@
+//! A trained adapter on new sentences.
+
+use super::score::Scorer;
+use crate::artifact::{self, Header};
+use crate::data::Tokenizer;
+use crate::t5::{T5, Weights};
+use crate::task::Task;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A base with one adapter, ready to answer; several can share the base.
+#[derive(Debug, Clone)]
+pub struct Predictor {
+    model: Arc<T5>,
+    tokenizer: Arc<Tokenizer>,
+    weights: Weights,
+    header: Header,
+}
+
+impl Predictor {
+    /// Loads an adapter file for this base.
+    pub fn new(
+        model: Arc<T5>,
+        tokenizer: Arc<Tokenizer>,
+        adapter: &[u8],
+        file: &str,
+    ) -> Result<Self> {
+        let (header, weights) = artifact::load(adapter, file, &model)?;
+        Ok(Self {
+            model,
+            tokenizer,
+            weights,
+            header,
+        })
+    }
+
+    /// What the adapter file says of itself.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Probability of each of the adapter's labels per source, from the summed log-probabilities.
+    pub async fn probabilities_async(&self, sources: &[&str]) -> Result<Vec<Vec<f64>>> {
+        let scores = self
+            .scorer()
+            .log_likelihoods(sources, &self.header.labels)
+            .await?;
+        Ok(scores.iter().map(|row| softmax(row)).collect())
+    }
+
+    /// Greedy text per source.
+    pub async fn generate_async(&self, sources: &[&str]) -> Result<Vec<String>> {
+        self.scorer().generate(sources).await
+    }
+
+    /// Every metric of a task on its test rows, in percent.
+    pub async fn evaluate_async(&self, task: &Task) -> Result<BTreeMap<String, f64>> {
+        if task.labels != self.header.labels {
+            return Err(Error::Setting(format!(
+                "the adapter was trained on the labels {:?}, the data has {:?}",
+                self.header.labels, task.labels
+            )));
+        }
+        self.scorer()
+            .metrics(task, &task.test, self.header.score)
+            .await
+    }
+
+    /// [`Self::probabilities_async`], waited for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn probabilities(&self, sources: &[&str]) -> Result<Vec<Vec<f64>>> {
+        crate::engine::block_on(self.probabilities_async(sources))
+    }
+
+    /// [`Self::generate_async`], waited for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn generate(&self, sources: &[&str]) -> Result<Vec<String>> {
+        crate::engine::block_on(self.generate_async(sources))
+    }
+
+    /// [`Self::evaluate_async`], waited for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn evaluate(&self, task: &Task) -> Result<BTreeMap<String, f64>> {
+        crate::engine::block_on(self.evaluate_async(task))
+    }
+
+    fn scorer(&self) -> Scorer<'_> {
+        Scorer {
+            model: &self.model,
+            weights: &self.weights,
+            tokenizer: &self.tokenizer,
+            max_source: self.header.max_source,
+            max_target: self.header.max_target,
+        }
+    }
+}
+
+fn softmax(scores: &[f64]) -> Vec<f64> {
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    shares.iter().map(|share| share / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn probabilities_sum_to_one_far_below_zero() {
+        let shares = super::softmax(&[-1000.0, -1001.0]);
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!((shares[0] - 0.731_058_578_630_004_9).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,150 @@
+//! One optimiser step: forward, backward, clip, AdamW.
+
+use super::optimiser::{Optimiser, Tensors};
+use crate::data::Batch;
+use crate::engine::float_values;
+use crate::kernels::DropoutKey;
+use crate::t5::{Forward, T5, Weights};
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Dropout sites that one forward pass may use; micro-batches start at multiples of it.
+const SITES_PER_PASS: u32 = 1 << 16;
+
+/// A base, the weights that train on it, and their optimiser.
+#[derive(Debug, Clone)]
+pub struct Trainer {
+    model: Arc<T5>,
+    weights: Weights,
+    optimiser: Optimiser,
+    /// Dropout probability.
+    pub dropout: f64,
+    /// Global gradient norm to clip at; 0 for never.
+    pub max_grad_norm: f64,
+    /// Seed of dropout.
+    pub seed: u64,
+    step: usize,
+}
+
+impl Trainer {
+    /// A trainer at step 0, without dropout or clipping until they are set.
+    pub fn new(model: Arc<T5>, weights: &Weights, optimiser: Optimiser, seed: u64) -> Self {
+        let weights = weights.tracked();
+        Self {
+            model,
+            weights,
+            optimiser,
+            dropout: 0.0,
+            max_grad_norm: 0.0,
+            seed,
+            step: 0,
+        }
+    }
+
+    /// The base.
+    pub fn model(&self) -> &Arc<T5> {
+        &self.model
+    }
+
+    /// The trained weights.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// Loss (mean over all labels that count) and gradients of micro-batches that form one batch.
+    pub async fn gradients(&self, micro: &[Batch]) -> Result<(f64, Tensors)> {
+        let counted: usize = micro.iter().map(Batch::counted).sum();
+        if counted == 0 {
+            return Err(Error::Setting(
+                "no label in this batch counts: its targets are empty".into(),
+            ));
+        }
+        let mut grads = Tensors::new();
+        let mut losses = Vec::with_capacity(micro.len());
+        for (index, batch) in micro.iter().enumerate() {
+            let site = index as u32 * SITES_PER_PASS;
+            let key = DropoutKey {
+                seed: self.seed,
+                step: self.step as u64,
+                site,
+            };
+            let forward = Forward::new(&self.model, &self.weights).with_dropout(self.dropout, key);
+            let loss = forward.loss_sum(batch)?.div_scalar(counted as f64);
+            let mut computed = loss.backward();
+            losses.push(loss.inner());
+            for (name, tensor) in &self.weights.tensors {
+                let Some(grad) = tensor.grad_remove(&mut computed) else {
+                    continue;
+                };
+                let sum = match grads.remove(name) {
+                    Some(sum) => sum + grad,
+                    None => grad,
+                };
+                grads.insert(name.clone(), sum);
+            }
+        }
+        let total = losses.into_iter().reduce(|sum, loss| sum + loss);
+        let loss = match total {
+            Some(total) => float_values(total)
+                .await?
+                .first()
+                .copied()
+                .unwrap_or(f32::NAN),
+            None => f32::NAN,
+        };
+        Ok((f64::from(loss), grads))
+    }
+
+    /// One step; a loss that is not finite changes nothing and is an error.
+    pub async fn step(&mut self, micro: &[Batch], lr: f64) -> Result<f64> {
+        let (loss, grads) = self.gradients(micro).await?;
+        if !loss.is_finite() {
+            return Err(Error::NotFinite {
+                step: self.step + 1,
+                loss: loss.to_string(),
+            });
+        }
+        let tensors = self
+            .optimiser
+            .update(&self.weights.tensors, &grads, lr, self.max_grad_norm);
+        self.weights.tensors = tensors;
+        self.weights = self.weights.tracked();
+        self.step += 1;
+        Ok(loss)
+    }
+
+    /// Weights and moments, named, for a checkpoint.
+    pub(super) fn state(&self) -> Tensors {
+        let mut state = Tensors::new();
+        for (name, tensor) in &self.weights.tensors {
+            state.insert(format!("weights/{name}"), tensor.clone());
+        }
+        for (name, [first, second]) in self.optimiser.moments() {
+            state.insert(format!("moment_1/{name}"), first);
+            state.insert(format!("moment_2/{name}"), second);
+        }
+        state
+    }
+
+    /// Continues from what [`Self::state`] gave after `step` steps.
+    pub(super) fn restore(&mut self, state: &Tensors, step: usize) -> Result<()> {
+        let take = |kind: &str, name: &str| state.get(&format!("{kind}/{name}")).cloned();
+        let missing = |name: &str| Error::tensor("checkpoint", name, "missing");
+        let names: Vec<String> = self.weights.tensors.keys().cloned().collect();
+        for name in names {
+            let tensor = take("weights", &name).ok_or_else(|| missing(&name))?;
+            self.weights.tensors.insert(name.clone(), tensor);
+            if let (Some(a), Some(b)) = (take("moment_1", &name), take("moment_2", &name)) {
+                self.optimiser.restore(&name, step, [a, b]);
+            }
+        }
+        self.weights = self.weights.tracked();
+        self.step = step;
+        Ok(())
+    }
+}

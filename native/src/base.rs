@@ -1,0 +1,147 @@
+//! The base model: bundled, a folder in the Hugging Face layout, or sizes alone.
+
+use crate::failure::usage;
+use crate::files;
+use anyhow::Result;
+use compacter_core::data::Tokenizer;
+use compacter_core::t5::{T5, T5Config};
+use compacter_core::{Device, Error};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The name of the bundled model.
+pub(crate) const BUNDLED: &str = "bundled";
+
+/// Where a base comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// The small T5 inside the program.
+    Bundled,
+    /// A folder with config.json, tokenizer.json and model.safetensors.
+    Dir(PathBuf),
+}
+
+impl Base {
+    /// From `--model`.
+    pub(crate) fn new(model: Option<&str>) -> Result<Self> {
+        let Some(name) = model.filter(|name| *name != BUNDLED) else {
+            return Ok(Self::Bundled);
+        };
+        let path = PathBuf::from(name);
+        if path.is_dir() {
+            return Ok(Self::Dir(path));
+        }
+        if T5Config::preset(name).is_some() {
+            return Err(usage(format!(
+                "--model {name}: the program holds no weights of {name}; give the folder that has \
+                 its config.json, tokenizer.json and model.safetensors"
+            )));
+        }
+        Err(Error::file(name, "no such folder: --model takes a folder, or `bundled`").into())
+    }
+
+    /// Sizes.
+    pub(crate) fn config(&self) -> Result<T5Config> {
+        let (bytes, name) = match self {
+            Self::Bundled => (
+                compacter_assets::CONFIG.to_vec(),
+                "bundled config.json".into(),
+            ),
+            Self::Dir(dir) => part(dir, "config.json")?,
+        };
+        Ok(T5Config::from_json(&bytes, &name)?)
+    }
+
+    /// Text to ids.
+    pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
+        let (bytes, name) = match self {
+            Self::Bundled => (
+                compacter_assets::TOKENIZER.to_vec(),
+                "bundled tokenizer.json".into(),
+            ),
+            Self::Dir(dir) => part(dir, "tokenizer.json")?,
+        };
+        Ok(Tokenizer::from_bytes(&bytes, &name)?)
+    }
+
+    /// Weights on a device.
+    pub(crate) fn model(&self, config: T5Config, device: &Device) -> Result<T5> {
+        let shards = match self {
+            Self::Bundled => {
+                vec![(
+                    "bundled model.safetensors".into(),
+                    compacter_assets::WEIGHTS.to_vec(),
+                )]
+            }
+            Self::Dir(dir) => shards(dir)?,
+        };
+        Ok(T5::from_safetensors(config, &shards, device)?)
+    }
+}
+
+fn part(dir: &Path, name: &str) -> Result<(Vec<u8>, String)> {
+    let path = dir.join(name);
+    Ok((files::read(&path)?, path.display().to_string()))
+}
+
+#[derive(serde::Deserialize)]
+struct Index {
+    weight_map: std::collections::BTreeMap<String, String>,
+}
+
+/// `model.safetensors`, or the files that `model.safetensors.index.json` names.
+fn shards(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let single = dir.join("model.safetensors");
+    let index = dir.join("model.safetensors.index.json");
+    let paths: Vec<PathBuf> = if single.is_file() || !index.is_file() {
+        vec![single]
+    } else {
+        let index_file: Index = files::read_json(&index)?;
+        let names: BTreeSet<String> = index_file.weight_map.into_values().collect();
+        if let Some(name) = names.iter().find(|name| name.contains(['/', '\\'])) {
+            let message = format!("`{name}` is outside this folder: a shard is a plain file name");
+            return Err(Error::file(index.display().to_string(), message).into());
+        }
+        names.into_iter().map(|name| dir.join(name)).collect()
+    };
+    let read = |path: PathBuf| Ok((path.display().to_string(), files::read(&path)?));
+    paths.into_iter().map(read).collect()
+}
+
+/// The sizes that `params` and `bench` go by: a published size, `bundled` or a folder.
+pub(crate) fn sizes(name: &str) -> Result<T5Config> {
+    match T5Config::preset(name) {
+        Some(config) => Ok(config),
+        None if name != BUNDLED && !Path::new(name).is_dir() => Err(usage(format!(
+            "unknown size `{name}`: it is t5-small, t5-base, t5-large, bundled or a folder with a \
+             config.json"
+        ))),
+        None => Base::new(Some(name))?.config(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_cannot_lead_out_of_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = r#"{"weight_map": {"a": "../b.safetensors"}}"#;
+        std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+        let error = shards(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("outside this folder"), "{error}");
+    }
+
+    #[test]
+    fn sizes_without_weights() {
+        assert_eq!(sizes("t5-base").unwrap().d_model, 768);
+        assert!(sizes("t5-huge").is_err());
+        assert!(
+            Base::new(Some("t5-base"))
+                .unwrap_err()
+                .to_string()
+                .contains("no weights")
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! The subcommands, their dispatch and the exit code.
+
+use crate::commands::{bench, completions, devices, eval, params, predict, train};
+use crate::failure::{exit_code, is_broken_pipe};
+use crate::output;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  compacter train                                   the bundled T5 on the bundled reviews
+  compacter train --task rte --data glue/RTE --model t5-small/
+  compacter train --data mine.csv --text body --label kind --method adapter
+  compacter predict --run runs/reviews-compacter++-1 \"What a lovely evening.\"
+  compacter params --model t5-base
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+/// Fine-tune T5 with Compacter, on any GPU or the CPU.
+#[derive(Debug, Parser)]
+#[command(name = "compacter", bin_name = "compacter", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fine-tune a T5 on a task
+    Train(Box<train::Args>),
+    /// Score a trained run on its test rows, or on other data
+    Eval(Box<eval::Args>),
+    /// Answer for a sentence, a file or standard input
+    Predict(predict::Args),
+    /// Count what each method trains
+    Params(params::Args),
+    /// List the devices to compute on
+    Devices(devices::Args),
+    /// Time training steps on random weights
+    Bench(bench::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// Runs the program on the arguments of this process.
+pub fn main_from_args() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(*args),
+        Command::Eval(args) => eval::run(*args),
+        Command::Predict(args) => predict::run(args),
+        Command::Params(args) => params::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::say(format!("error: {error:#}"));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(|help| help.to_string())
+                .unwrap_or_default();
+            assert!(help.starts_with("Examples:"), "{}", command.get_name());
+        }
+    }
+}

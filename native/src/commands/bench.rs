@@ -1,0 +1,234 @@
+//! `compacter bench`: training steps on random weights, methods in turn.
+
+use crate::base::sizes;
+use crate::device;
+use crate::failure::usage;
+use crate::output;
+use anyhow::{Context, Result};
+use compacter_core::method::Method;
+use compacter_core::t5::T5Config;
+use compacter_core::train::Bench;
+use serde::Serialize;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  compacter bench
+  compacter bench --size t5-small --methods adapter,compacter --rounds 10 --device cpu
+  compacter bench --size bundled --batch 32 --source 64 --json";
+
+/// Time training steps on random weights
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// t5-small, t5-base, t5-large, bundled or a folder with a config.json
+    #[arg(long, value_name = "SIZE|DIR", default_value = "t5-small")]
+    size: String,
+    /// Methods, separated by commas
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "full,adapter,compacter"
+    )]
+    methods: Vec<String>,
+    /// Rows per step
+    #[arg(long, value_name = "ROWS", default_value_t = 8)]
+    batch: usize,
+    /// Tokens per source
+    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
+    source: usize,
+    /// Tokens per target
+    #[arg(long, value_name = "TOKENS", default_value_t = 4)]
+    target: usize,
+    /// Rounds; each takes one step of every method, in turn
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// auto, cpu, gpu or gpu:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// An array of {method, median_s, min_s, max_s, peak_mib, dispatches}
+    #[arg(long)]
+    json: bool,
+    /// Take two steps of one method and print this process's peak memory in MiB
+    #[arg(long, hide = true)]
+    measure_peak: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    method: String,
+    median_s: f64,
+    min_s: f64,
+    max_s: f64,
+    peak_mib: Option<f64>,
+    dispatches: Option<u64>,
+}
+
+/// Times and prints.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    for (name, value) in [
+        ("batch", args.batch),
+        ("source", args.source),
+        ("target", args.target),
+        ("rounds", args.rounds),
+    ] {
+        if value == 0 {
+            return Err(usage(format!("--{name} 0: it must be at least 1")));
+        }
+    }
+    let config = sizes(&args.size)?;
+    let methods = args
+        .methods
+        .iter()
+        .map(|name| Method::preset(name, &config));
+    let methods = methods.collect::<compacter_core::Result<Vec<_>>>()?;
+    if args.measure_peak {
+        return measure_peak(args, &config, methods);
+    }
+    let (device, name) = device::open(&args.device)?;
+    output::say(format!("device: {name}"));
+    // Before the timing, so that a child has the memory to itself.
+    let on_cpu = device == compacter_core::cpu_device();
+    let peaks: Vec<Option<f64>> = methods
+        .iter()
+        .map(|method| {
+            if on_cpu {
+                peak(args, &method.name)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let sizes = [args.batch, args.source, args.target];
+    let benches = methods
+        .iter()
+        .map(|method| Bench::new(&config, method.clone(), sizes, 1, &device));
+    let mut benches = benches.collect::<compacter_core::Result<Vec<_>>>()?;
+    let mut seconds = vec![Vec::with_capacity(args.rounds); benches.len()];
+    for round in 0..=args.rounds {
+        for (bench, seconds) in benches.iter_mut().zip(&mut seconds) {
+            let start = Instant::now();
+            bench.step()?;
+            // The first round warms up.
+            if round > 0 {
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+        }
+        output::say(format!("round {round} of {}", args.rounds));
+    }
+    let rows: Vec<Row> = methods
+        .into_iter()
+        .zip(seconds)
+        .zip(peaks)
+        .map(|((method, seconds), peak)| row(method.name, seconds, peak))
+        .collect();
+    if args.json {
+        return output::json(&rows);
+    }
+    output::line(table(&rows).trim_end())
+}
+
+fn row(method: String, mut seconds: Vec<f64>, peak_mib: Option<f64>) -> Row {
+    seconds.sort_by(f64::total_cmp);
+    let at = |index: usize| seconds.get(index).copied().unwrap_or(f64::NAN);
+    let middle = seconds.len() / 2;
+    let median_s = match seconds.len() % 2 {
+        0 => (at(middle.saturating_sub(1)) + at(middle)) / 2.0,
+        _ => at(middle),
+    };
+    let (min_s, max_s) = (at(0), at(seconds.len().saturating_sub(1)));
+    Row {
+        method,
+        median_s,
+        min_s,
+        max_s,
+        peak_mib,
+        dispatches: None,
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = ["method", "median s", "min s", "max s", "peak MiB"]
+        .map(String::from)
+        .to_vec();
+    let mut table = vec![head];
+    for row in rows {
+        let seconds = [row.median_s, row.min_s, row.max_s].map(|value| format!("{value:.4}"));
+        let peak = row.peak_mib.map_or("?".into(), |peak| format!("{peak:.0}"));
+        let [median, min, max] = seconds;
+        table.push(vec![row.method.clone(), median, min, max, peak]);
+    }
+    output::columns(&table)
+}
+
+/// Peak memory of one method in a process of its own; `None` where the system does not tell.
+fn peak(args: &Args, method: &str) -> Option<f64> {
+    let output = Command::new(std::env::current_exe().ok()?)
+        .args([
+            "bench",
+            "--measure-peak",
+            "--device",
+            &args.device,
+            "--size",
+            &args.size,
+        ])
+        .args(["--methods", method, "--batch", &args.batch.to_string()])
+        .args([
+            "--source",
+            &args.source.to_string(),
+            "--target",
+            &args.target.to_string(),
+        ])
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+fn measure_peak(args: &Args, config: &T5Config, methods: Vec<Method>) -> Result<()> {
+    let method = methods.into_iter().next().context("no method")?;
+    let (device, _) = device::open(&args.device)?;
+    let mut bench = Bench::new(
+        config,
+        method,
+        [args.batch, args.source, args.target],
+        1,
+        &device,
+    )?;
+    bench.step()?;
+    bench.step()?;
+    match high_water_mark() {
+        Some(mib) => output::line(mib.to_string()),
+        None => Ok(()),
+    }
+}
+
+/// VmHWM of this process in MiB, where /proc tells it.
+fn high_water_mark() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_spread() {
+        let even = row("x".into(), vec![4.0, 1.0, 3.0, 2.0], None);
+        assert_eq!((even.median_s, even.min_s, even.max_s), (2.5, 1.0, 4.0));
+        assert_eq!(row("x".into(), vec![3.0, 1.0, 2.0], None).median_s, 2.0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_high_water_mark_is_read() {
+        assert!(high_water_mark().unwrap() > 1.0);
+    }
+}

@@ -1,0 +1,91 @@
+//! `compacter eval`: every metric of a trained run on its test rows, or on others.
+
+use crate::options::DataOptions;
+use crate::trained::Trained;
+use crate::{data, output};
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  compacter eval                               the newest run in runs/
+  compacter eval --run runs/reviews-compacter++-1 --json
+  compacter eval --run runs/mine-adapter-1 --test other.csv";
+
+/// Score a trained run on its test rows, or on other data
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Run directory [default: the newest in runs]
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// auto, cpu, gpu or gpu:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataOptions,
+}
+
+#[derive(Serialize)]
+struct Scores {
+    task: String,
+    method: String,
+    metric: String,
+    score: f64,
+    metrics: BTreeMap<String, f64>,
+    majority: Option<f64>,
+    rows: usize,
+    seconds: f64,
+}
+
+/// Scores and prints.
+pub(crate) fn run(args: Args) -> Result<()> {
+    let trained = Trained::load(args.run.as_deref(), &args.device)?;
+    let header = trained.predictor.header();
+    let options = args.data.over(trained.config.options.data.clone());
+    let task = data::load(&options, header.method.task_prefix)?;
+    let start = Instant::now();
+    let metrics = trained.predictor.evaluate(&task)?;
+    let metric = task
+        .metrics
+        .first()
+        .map(|metric| metric.name().to_string())
+        .unwrap_or_default();
+    let scores = Scores {
+        score: metrics.get(&metric).copied().unwrap_or(f64::NAN),
+        method: header.method.name.clone(),
+        majority: task.majority(),
+        rows: task.test.len(),
+        seconds: start.elapsed().as_secs_f64(),
+        task: task.name,
+        metric,
+        metrics,
+    };
+    if args.json {
+        return output::json(&scores);
+    }
+    let mut table = vec![
+        vec!["task".into(), scores.task],
+        vec!["method".into(), scores.method],
+        vec!["test rows".into(), scores.rows.to_string()],
+    ];
+    table.extend(
+        scores
+            .metrics
+            .into_iter()
+            .map(|(name, value)| vec![name, format!("{value:.2}")]),
+    );
+    if let Some(majority) = scores.majority {
+        table.push(vec![
+            format!("{} of the majority class", scores.metric),
+            format!("{majority:.2}"),
+        ]);
+    }
+    output::line(output::columns(&table).trim_end())
+}

@@ -1,0 +1,9 @@
+//! One file per subcommand.
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod devices;
+pub(crate) mod eval;
+pub(crate) mod params;
+pub(crate) mod predict;
+pub(crate) mod train;

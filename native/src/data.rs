@@ -1,0 +1,100 @@
+//! From the data options to a task: bundled, GLUE from its official files, or one's own file.
+
+use crate::failure::usage;
+use crate::files::{self, DirFiles};
+use crate::options::DataOptions;
+use anyhow::Result;
+use compacter_core::data::{Format, Table, read_table};
+use compacter_core::random::Stream;
+use compacter_core::task::{Columns, Task, glue, own};
+use std::path::Path;
+
+/// The task that is trained when none is named.
+const DEFAULT: &str = "reviews";
+
+/// Reads and splits the rows; `prefix` puts the task's name in front of GLUE sources.
+pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
+    let seed = options.data_seed.unwrap_or(42);
+    let mut task = match &options.data {
+        Some(path) if path.is_dir() => {
+            let Some(name) = &options.task else {
+                return Err(usage(format!(
+                    "--data {} is a folder: name its task, as in --task rte",
+                    path.display()
+                )));
+            };
+            glue(name, &DirFiles(path.clone()), seed, prefix)?
+        }
+        Some(path) => own_file(options, path, seed)?,
+        None => bundled(options, seed)?,
+    };
+    if let Some(rows) = options.train_samples {
+        if rows == 0 {
+            return Err(usage("--train-samples 0: it must be at least 1"));
+        }
+        Stream::new(seed, "train-samples").shuffle(&mut task.train);
+        task.train.truncate(rows);
+    }
+    Ok(task)
+}
+
+/// Whether these options mean a GLUE task: only those come from a folder.
+pub(crate) fn is_glue(options: &DataOptions) -> bool {
+    options.data.as_ref().is_some_and(|path| path.is_dir())
+}
+
+fn bundled(options: &DataOptions, seed: u64) -> Result<Task> {
+    let name = options.task.as_deref().unwrap_or(DEFAULT);
+    let Some(bytes) = compacter_assets::data(name) else {
+        let names = compacter_assets::DATA_NAMES.join(", ");
+        return Err(usage(format!(
+            "unknown task `{name}`: bundled are {names}; GLUE tasks need --data DIR with their \
+             official files, your own data --data FILE"
+        )));
+    };
+    let table = read_table(bytes, Format::Tsv, &format!("bundled {name}.tsv"), true)?;
+    own_table(options, name, &table, seed)
+}
+
+fn own_file(options: &DataOptions, path: &Path, seed: u64) -> Result<Task> {
+    let stem = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("data");
+    let stem = stem.split('.').next().unwrap_or(stem);
+    let name = options.task.as_deref().unwrap_or(stem);
+    own_table(options, name, &table(path)?, seed)
+}
+
+fn own_table(options: &DataOptions, name: &str, rows: &Table, seed: u64) -> Result<Task> {
+    let text = options.text.clone().unwrap_or_else(|| "text".into());
+    let label = match (&options.label, &options.target) {
+        (None, None) => Some("label".into()),
+        (label, _) => label.clone(),
+    };
+    let (text2, target) = (options.text2.clone(), options.target.clone());
+    let columns = Columns {
+        text,
+        text2,
+        label,
+        target,
+    };
+    let read = |path: &Option<std::path::PathBuf>| path.as_deref().map(table).transpose();
+    let (validation, test) = (read(&options.validation)?, read(&options.test)?);
+    Ok(own(
+        name,
+        rows,
+        &columns,
+        validation.as_ref(),
+        test.as_ref(),
+        seed,
+    )?)
+}
+
+/// Reads a table; the format goes by the name.
+fn table(path: &Path) -> Result<Table> {
+    let file = path.display().to_string();
+    let bytes = files::read(path)?;
+    let format = Format::from_name(&file)?;
+    Ok(read_table(&bytes, format, &file, true)?)
+}

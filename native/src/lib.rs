@@ -1,0 +1,22 @@
+//! The command line of compacter: files, devices, progress and reports around `compacter-core`.
+//!
+//! One file per subcommand under `commands`; what several of them need lies beside it.
+#![warn(missing_docs)]
+
+mod base;
+mod checksum;
+mod cli;
+mod commands;
+mod data;
+mod device;
+mod failure;
+mod files;
+mod interrupt;
+mod options;
+mod output;
+mod progress;
+mod report;
+mod run_dir;
+mod trained;
+
+pub use cli::main_from_args;

@@ -1,0 +1,328 @@
+//! What `train` can be told, by flags or by a TOML file of the same names; flags win.
+
+use crate::failure::usage;
+use crate::files;
+use anyhow::{Context, Result};
+use clap::Args;
+use compacter_core::Error;
+use compacter_core::method::{Method, Overrides};
+use compacter_core::t5::T5Config;
+use compacter_core::task::{Scoring, Task};
+use compacter_core::train::Settings;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// Where rows come from.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct DataOptions {
+    /// reviews, topics, intents, questions, or a GLUE task (rte, …) [default: reviews]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) task: Option<String>,
+    /// Folder of a GLUE task, or your own TSV, CSV or JSONL (gzip too)
+    #[arg(long, value_name = "DIR|FILE", help_heading = "Data")]
+    pub(crate) data: Option<PathBuf>,
+    /// Validation rows of your own data [default: a tenth of the rest]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) validation: Option<PathBuf>,
+    /// Test rows of your own data [default: a quarter]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) test: Option<PathBuf>,
+    /// Column of the text [default: text]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) text: Option<String>,
+    /// Column of a second text
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) text2: Option<String>,
+    /// Column of the label [default: label]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) label: Option<String>,
+    /// Column of free text to produce, instead of a label
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        conflicts_with = "label",
+        help_heading = "Data"
+    )]
+    pub(crate) target: Option<String>,
+    /// Train on this many rows, drawn at random
+    #[arg(long, value_name = "ROWS", help_heading = "Data")]
+    pub(crate) train_samples: Option<usize>,
+    /// Seed of the splits [default: 42]
+    #[arg(long, value_name = "SEED", help_heading = "Data")]
+    pub(crate) data_seed: Option<u64>,
+}
+
+/// Everything that decides a run.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct TrainOptions {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) data: DataOptions,
+    /// Folder in the Hugging Face layout, or `bundled` [default: bundled]
+    #[arg(long, value_name = "DIR", help_heading = "Model and method")]
+    pub(crate) model: Option<String>,
+    /// full, adapter, compacter or compacter++ [default: compacter++]
+    #[arg(long, value_name = "NAME", help_heading = "Model and method")]
+    pub(crate) method: Option<String>,
+    /// Terms of the sum of Kronecker products [default: 4]
+    #[arg(long, value_name = "N", help_heading = "Model and method")]
+    pub(crate) n: Option<usize>,
+    /// Rank of each term's second factor [default: 1]
+    #[arg(long, value_name = "R", help_heading = "Model and method")]
+    pub(crate) rank: Option<usize>,
+    /// Width of an adapter [default: d_model / 32, or / 8 below 512]
+    #[arg(long, value_name = "D", help_heading = "Model and method")]
+    pub(crate) bottleneck: Option<usize>,
+    /// Peak learning rate [default: the method's]
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub(crate) lr: Option<f64>,
+    /// Rows per step [default: 100; 32 for small data]
+    #[arg(long, value_name = "ROWS", help_heading = "Training")]
+    pub(crate) batch: Option<usize>,
+    /// Rows per forward pass, up to a batch: takes less memory
+    #[arg(long, value_name = "ROWS", help_heading = "Training")]
+    pub(crate) micro_batch: Option<usize>,
+    /// Passes over the training rows [default: the task's]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(crate) epochs: Option<usize>,
+    /// Steps, instead of epochs
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(crate) steps: Option<usize>,
+    /// Steps of warm-up [default: a tenth, at most 500]
+    #[arg(long, value_name = "STEPS", help_heading = "Training")]
+    pub(crate) warmup: Option<usize>,
+    /// Decoupled weight decay [default: 0]
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub(crate) weight_decay: Option<f64>,
+    /// Norm at which gradients are clipped; 0 for never [default: 1]
+    #[arg(long, value_name = "NORM", help_heading = "Training")]
+    pub(crate) max_grad_norm: Option<f64>,
+    /// Dropout probability [default: 0.1]
+    #[arg(long, value_name = "P", help_heading = "Training")]
+    pub(crate) dropout: Option<f64>,
+    /// Tokens a source is cut at [default: 128]
+    #[arg(long, value_name = "TOKENS", help_heading = "Training")]
+    pub(crate) max_source: Option<usize>,
+    /// Seed of initialisation, shuffles and dropout [default: 42]
+    #[arg(long, value_name = "SEED", help_heading = "Training")]
+    pub(crate) seed: Option<u64>,
+    /// Repeat with N seeds: mean and deviation [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(crate) seeds: Option<usize>,
+    /// Stop after this many evaluations without a better score
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(crate) patience: Option<usize>,
+    /// Steps between evaluations [default: an epoch]
+    #[arg(long, value_name = "STEPS", help_heading = "Training")]
+    pub(crate) eval_every: Option<usize>,
+    /// likelihood or generate [default: the task's]
+    #[arg(long, value_name = "HOW", help_heading = "Training")]
+    pub(crate) score: Option<String>,
+    /// auto, cpu, gpu or gpu:N [default: auto]
+    #[arg(long, value_name = "DEVICE", help_heading = "Output")]
+    pub(crate) device: Option<String>,
+    /// Run directory [default: runs/<task>-<method>-<number>]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+fn object(options: &TrainOptions) -> Result<Map<String, Value>> {
+    match serde_json::to_value(options)? {
+        Value::Object(map) => Ok(map),
+        other => anyhow::bail!("options are {other}, not an object"),
+    }
+}
+
+impl DataOptions {
+    /// These options, and where one is not given that of `other`.
+    pub(crate) fn over(self, other: Self) -> Self {
+        Self {
+            task: self.task.or(other.task),
+            data: self.data.or(other.data),
+            validation: self.validation.or(other.validation),
+            test: self.test.or(other.test),
+            text: self.text.or(other.text),
+            text2: self.text2.or(other.text2),
+            label: self.label.or(other.label),
+            target: self.target.or(other.target),
+            train_samples: self.train_samples.or(other.train_samples),
+            data_seed: self.data_seed.or(other.data_seed),
+        }
+    }
+}
+
+impl TrainOptions {
+    /// The names that were given a value.
+    pub(crate) fn given(&self) -> Result<Vec<String>> {
+        let set = object(self)?
+            .into_iter()
+            .filter(|(_, value)| !value.is_null());
+        Ok(set.map(|(name, _)| name).collect())
+    }
+
+    /// These flags over what a TOML file says.
+    pub(crate) fn over(&self, file: Option<&Path>) -> Result<Self> {
+        let Some(path) = file else {
+            return Ok(self.clone());
+        };
+        let name = path.display().to_string();
+        let text = String::from_utf8(files::read(path)?)
+            .map_err(|_| Error::file(&name, "is not UTF-8"))?;
+        let table: toml::Table = toml::from_str(&text).map_err(|e| {
+            let start = e.span().map_or(0, |span| span.start);
+            let line = text
+                .bytes()
+                .take(start)
+                .filter(|byte| *byte == b'\n')
+                .count()
+                + 1;
+            Error::line(&name, line, e.message())
+        })?;
+        let Value::Object(mut merged) = serde_json::to_value(table)? else {
+            return Err(Error::file(name, "is not a table").into());
+        };
+        let known = object(&Self::default())?;
+        if let Some(key) = merged.keys().find(|key| !known.contains_key(*key)) {
+            let names: Vec<&str> = known.keys().map(String::as_str).collect();
+            let message = format!("unknown key `{key}`; known are {}", names.join(", "));
+            return Err(Error::file(name, message).into());
+        }
+        for (key, value) in object(self)?
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+        {
+            merged.insert(key, value);
+        }
+        let options: Self = serde_json::from_value(Value::Object(merged))
+            .map_err(|e| Error::file(&name, e.to_string()))?;
+        if options.data.label.is_some() && options.data.target.is_some() {
+            return Err(usage("both label and target are set: choose one"));
+        }
+        Ok(options)
+    }
+
+    /// The method with its sizes.
+    pub(crate) fn method(&self, config: &T5Config) -> Result<Method> {
+        let name = self.method.as_deref().unwrap_or("compacter++");
+        let set = Overrides {
+            n: self.n,
+            rank: self.rank,
+            bottleneck: self.bottleneck,
+            lr: self.lr,
+        };
+        Ok(Method::resolve(name, config, &set)?)
+    }
+
+    /// The settings, checked.
+    pub(crate) fn settings(&self, method: Method, task: &Task) -> Result<Settings> {
+        let defaults = Settings::new(method, task);
+        let settings = Settings {
+            batch: self.batch.unwrap_or(defaults.batch),
+            micro_batch: self.micro_batch,
+            epochs: self.epochs.unwrap_or(defaults.epochs),
+            steps: self.steps,
+            warmup: self.warmup.or(defaults.warmup),
+            weight_decay: self.weight_decay.unwrap_or(defaults.weight_decay),
+            max_grad_norm: self.max_grad_norm.unwrap_or(defaults.max_grad_norm),
+            dropout: self.dropout.unwrap_or(defaults.dropout),
+            max_source: self.max_source.unwrap_or(defaults.max_source),
+            seed: self.seed.unwrap_or(defaults.seed),
+            patience: self.patience,
+            eval_every: self.eval_every,
+            score: scoring(self.score.as_deref(), task)?,
+            ..defaults
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+/// `--score`, checked against the task.
+pub(crate) fn scoring(score: Option<&str>, task: &Task) -> Result<Scoring> {
+    match score {
+        None => Ok(task.scoring),
+        Some("generate") => Ok(Scoring::Generate),
+        Some("likelihood") if task.labels.is_empty() => Err(usage(format!(
+            "--score likelihood: the task {} has no labels",
+            task.name
+        ))),
+        Some("likelihood") => Ok(Scoring::Likelihood),
+        Some(other) => Err(usage(format!(
+            "--score {other}: it is likelihood or generate"
+        ))),
+    }
+}
+
+/// The number of seeds, at least one.
+pub(crate) fn seeds(options: &TrainOptions) -> Result<Vec<u64>> {
+    let first = options.seed.unwrap_or(42);
+    let count = options.seeds.unwrap_or(1);
+    if count == 0 {
+        return Err(usage("--seeds 0: it must be at least 1"));
+    }
+    let last = first
+        .checked_add(count as u64 - 1)
+        .context("--seed is too large")?;
+    Ok((first..=last).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_toml(text: &str, flags: &TrainOptions) -> Result<TrainOptions> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, text).unwrap();
+        flags.over(Some(&path))
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let flags = TrainOptions {
+            lr: Some(0.5),
+            ..TrainOptions::default()
+        };
+        let merged = from_toml("lr = 1\ntask = 'topics'\nmax-source = 9", &flags).unwrap();
+        assert_eq!((merged.lr, merged.max_source), (Some(0.5), Some(9)));
+        assert_eq!(merged.data.task.as_deref(), Some("topics"));
+    }
+
+    #[test]
+    fn mistakes_in_the_file_are_named() {
+        let flags = TrainOptions::default();
+        let unknown = from_toml("learning-rate = 1", &flags)
+            .unwrap_err()
+            .to_string();
+        assert!(unknown.contains("unknown key `learning-rate`"), "{unknown}");
+        let broken = from_toml("lr = 1\nsteps = = 2", &flags)
+            .unwrap_err()
+            .to_string();
+        assert!(broken.contains("run.toml:2:"), "{broken}");
+        assert!(from_toml("steps = 'many'", &flags).is_err());
+    }
+
+    #[test]
+    fn given_lists_what_was_set() {
+        let mut flags = TrainOptions {
+            lr: Some(0.5),
+            ..TrainOptions::default()
+        };
+        flags.data.task = Some("x".into());
+        let mut given = flags.given().unwrap();
+        given.sort();
+        assert_eq!(given, ["lr", "task"]);
+    }
+
+    #[test]
+    fn seeds_count_up() {
+        let options = TrainOptions {
+            seeds: Some(3),
+            ..TrainOptions::default()
+        };
+        assert_eq!(seeds(&options).unwrap(), [42, 43, 44]);
+    }
+}

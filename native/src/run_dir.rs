@@ -1,0 +1,225 @@
+//! A run directory: locked while in use, every file whole or absent.
+
+use crate::checksum::sha256;
+use crate::failure::usage;
+use anyhow::{Context, Result};
+use compacter_core::Error;
+use serde::Serialize;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The resolved configuration.
+pub(crate) const CONFIG: &str = "config.json";
+/// One event a line.
+pub(crate) const METRICS: &str = "metrics.jsonl";
+/// What a run continues from.
+pub(crate) const CHECKPOINT: &str = "checkpoint.safetensors";
+/// What was trained, alone.
+pub(crate) const ADAPTER: &str = "adapter.safetensors";
+/// The end of the run in figures.
+pub(crate) const SUMMARY: &str = "summary.json";
+const LOCK: &str = ".lock";
+
+/// An open run directory; nobody else writes to it until this is dropped.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunDir {
+    /// A directory for a new run: `out`, or `runs/<name>-<next free number>`.
+    pub(crate) fn create(out: Option<&Path>, name: &str) -> Result<Self> {
+        let path = match out {
+            Some(path) => path.to_path_buf(),
+            None => next_free(Path::new("runs"), name)?,
+        };
+        std::fs::create_dir_all(&path).with_context(|| format!("{}", path.display()))?;
+        let run = Self::open(&path)?;
+        if run.holds(CONFIG) {
+            let place = path.display();
+            return Err(usage(format!(
+                "{place} already holds a run: go on with it by `train --resume --out {place}`, or \
+                 choose another --out"
+            )));
+        }
+        Ok(run)
+    }
+
+    /// A directory that exists, locked.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        if !path.is_dir() {
+            return Err(Error::file(name, "no such run directory").into());
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(LOCK));
+        let lock = file.map_err(|e| Error::file(&name, format!("cannot be locked: {e}")))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_path_buf(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::file(name, "this run directory is in use by another process").into())
+            }
+            Err(TryLockError::Error(e)) => {
+                Err(Error::file(name, format!("cannot be locked: {e}")).into())
+            }
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Whether it has a file of this name.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.file(name).is_file()
+    }
+
+    /// Writes a file under a temporary name, syncs and renames it.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.file(name);
+        let failed = || format!("{} cannot be written", path.display());
+        let temporary = self.file(&format!("{name}.tmp"));
+        let mut file = File::create(&temporary).with_context(failed)?;
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .with_context(failed)?;
+        drop(file);
+        std::fs::rename(&temporary, &path).with_context(failed)?;
+        // The rename itself lasts only when the directory is synced; Windows has no such call.
+        #[cfg(unix)]
+        File::open(&self.path)
+            .and_then(|folder| folder.sync_all())
+            .with_context(failed)?;
+        Ok(())
+    }
+
+    /// Writes pretty JSON.
+    pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(value)?;
+        text.push(b'\n');
+        self.write(name, &text)
+    }
+
+    /// Appends a line to the metrics.
+    pub(crate) fn log(&self, value: &impl Serialize) -> Result<()> {
+        let path = self.file(METRICS);
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut file| file.write_all(&line))
+            .with_context(|| format!("{} cannot be written", path.display()))
+    }
+
+    /// Replaces the checkpoint. Between the two renames the sums of both are listed, so that a
+    /// crash at any point leaves a checkpoint that its sums vouch for.
+    pub(crate) fn write_checkpoint(&self, bytes: &[u8]) -> Result<()> {
+        let sums = format!("{CHECKPOINT}.sha256");
+        let new = format!("{}  {CHECKPOINT}\n", sha256(bytes));
+        let old = std::fs::read_to_string(self.file(&sums)).unwrap_or_default();
+        self.write(&sums, format!("{new}{old}").as_bytes())?;
+        self.write(CHECKPOINT, bytes)?;
+        self.write(&sums, new.as_bytes())
+    }
+
+    /// The checkpoint, if there is one; one that its sum does not vouch for is an error.
+    pub(crate) fn read_checkpoint(&self) -> Result<Option<Vec<u8>>> {
+        if !self.holds(CHECKPOINT) {
+            return Ok(None);
+        }
+        let path = self.file(CHECKPOINT);
+        let bytes = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
+        let sums = std::fs::read_to_string(self.file(&format!("{CHECKPOINT}.sha256")))
+            .with_context(|| format!("{}.sha256", path.display()))?;
+        let sum = sha256(&bytes);
+        if !sums.lines().any(|line| line.starts_with(&sum)) {
+            let message = format!(
+                "is damaged: its SHA-256 is {sum}, which {CHECKPOINT}.sha256 does not list"
+            );
+            return Err(Error::file(path.display().to_string(), message).into());
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// Makes the first `<name>-<number>` that does not exist.
+fn next_free(parent: &Path, name: &str) -> Result<PathBuf> {
+    std::fs::create_dir_all(parent).with_context(|| format!("{}", parent.display()))?;
+    let name: String = name
+        .chars()
+        .map(|c| if c == '/' || c == '\\' { '-' } else { c })
+        .collect();
+    for number in 1usize.. {
+        let path = parent.join(format!("{name}-{number}"));
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e).with_context(|| format!("{}", path.display())),
+        }
+    }
+    anyhow::bail!("{} is full", parent.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_count_up_and_slashes_stay_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = next_free(folder.path(), "glue/rte-full").unwrap();
+        let second = next_free(folder.path(), "glue/rte-full").unwrap();
+        assert!(first.ends_with("glue-rte-full-1") && second.ends_with("glue-rte-full-2"));
+    }
+
+    #[test]
+    fn a_directory_in_use_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path()).unwrap();
+        let error = RunDir::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("in use"), "{error}");
+        drop(run);
+        assert!(RunDir::open(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path()).unwrap();
+        assert!(run.read_checkpoint().unwrap().is_none());
+        run.write_checkpoint(b"one").unwrap();
+        run.write_checkpoint(b"two").unwrap();
+        assert_eq!(run.read_checkpoint().unwrap().unwrap(), b"two");
+        std::fs::write(run.file(CHECKPOINT), b"tw").unwrap();
+        assert!(
+            run.read_checkpoint()
+                .unwrap_err()
+                .to_string()
+                .contains("damaged")
+        );
+    }
+
+    #[test]
+    fn a_second_run_does_not_overwrite_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let run = RunDir::create(Some(&out), "x").unwrap();
+        run.write(CONFIG, b"{}").unwrap();
+        drop(run);
+        let error = RunDir::create(Some(&out), "x").unwrap_err().to_string();
+        assert!(error.contains("already holds a run"), "{error}");
+    }
+}

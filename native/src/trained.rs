@@ -1,0 +1,93 @@
+//! A run directory as something that answers: its configuration, its base and its adapter.
+
+use crate::base::Base;
+use crate::failure::usage;
+use crate::options::TrainOptions;
+use crate::run_dir::{ADAPTER, CONFIG};
+use crate::{device, files, output};
+use anyhow::Result;
+use compacter_core::train::{Predictor, Settings};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `config.json` of a run directory.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RunConfig {
+    /// What was asked for.
+    pub(crate) options: TrainOptions,
+    /// Whether the task is one of GLUE, whose sources have a form of their own.
+    pub(crate) glue: bool,
+    /// What it came to; absent in the directory of several seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<Settings>,
+    /// Versions and machine.
+    pub(crate) made_by: MadeBy,
+}
+
+/// Which program on which machine made a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MadeBy {
+    compacter: String,
+    burn: String,
+    system: String,
+    threads: usize,
+    device: String,
+}
+
+impl MadeBy {
+    /// This program, here.
+    pub(crate) fn here(device: &str) -> Self {
+        Self {
+            compacter: env!("CARGO_PKG_VERSION").into(),
+            burn: "0.22.1".into(),
+            system: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            device: device.into(),
+        }
+    }
+}
+
+/// A trained run, loaded.
+pub(crate) struct Trained {
+    pub(crate) config: RunConfig,
+    pub(crate) predictor: Predictor,
+}
+
+impl Trained {
+    /// Loads a run, by default the newest in `runs`.
+    pub(crate) fn load(run: Option<&Path>, device: &str) -> Result<Self> {
+        let path = match run {
+            Some(path) => path.to_path_buf(),
+            None => newest()?,
+        };
+        let config: RunConfig = files::read_json(&path.join(CONFIG))?;
+        let adapter_path = path.join(ADAPTER);
+        let adapter = files::read(&adapter_path)?;
+        let (device, name) = device::open(device)?;
+        output::say(format!("run: {}; device: {name}", path.display()));
+        let base = Base::new(config.options.model.as_deref())?;
+        let tokenizer = Arc::new(base.tokenizer()?);
+        let model = Arc::new(base.model(base.config()?, &device)?);
+        let file = adapter_path.display().to_string();
+        let predictor = Predictor::new(model, tokenizer, &adapter, &file)?;
+        Ok(Self { config, predictor })
+    }
+}
+
+/// The run in `runs` whose adapter was written last.
+fn newest() -> Result<PathBuf> {
+    let runs = std::fs::read_dir("runs").into_iter().flatten().flatten();
+    let written = runs.filter_map(|entry| {
+        let time = entry
+            .path()
+            .join(ADAPTER)
+            .metadata()
+            .ok()?
+            .modified()
+            .ok()?;
+        Some((time, entry.path()))
+    });
+    let none = || usage("no finished run in runs/: name one with --run DIR, or train one first");
+    written.max().map(|(_, path)| path).ok_or_else(none)
+}

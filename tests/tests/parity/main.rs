@@ -1,0 +1,39 @@
+//! Every number of the reference that concerns the methods here, on the CPU and through wgpu.
+//!
+//! `COMPACTER_FIXTURES=DIR` reads another folder of that layout. Without a GPU or software adapter
+//! the test fails, unless `COMPACTER_GPU=skip`.
+
+mod fixtures;
+mod functions;
+mod methods;
+
+use compacter_core::{Device, DeviceKind, cpu_device, gpu_device};
+use fixtures::{Compared, Fixtures};
+
+fn main() {
+    let fixtures = Fixtures::open();
+    let mut failed = run("cpu", cpu_device(), &fixtures);
+    if std::env::var("COMPACTER_GPU").as_deref() == Ok("skip") {
+        println!("wgpu skipped: COMPACTER_GPU=skip");
+    } else {
+        failed |= run("wgpu", gpu_device(DeviceKind::DefaultDevice), &fixtures);
+    }
+    if failed {
+        std::process::exit(1);
+    }
+}
+
+fn run(name: &str, device: Device, fixtures: &Fixtures) -> bool {
+    let mut compared = Compared::default();
+    functions::compare(fixtures, &device, &mut compared);
+    methods::compare(fixtures, &device, &mut compared);
+    for skipped in &compared.skipped {
+        println!("skipped {skipped}");
+    }
+    for failure in &compared.failures {
+        println!("FAILED {failure}");
+    }
+    let (tensors, directories) = (compared.tensors, compared.directories);
+    println!("compared {tensors} tensors in {directories} directories on {name}");
+    directories == 0 || !compared.failures.is_empty()
+}

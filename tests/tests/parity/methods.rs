@@ -1,0 +1,455 @@
+//! `methods/` and `generation/`: logits, loss, gradients, three AdamW steps, greedy ids, counts.
+
+use crate::fixtures::{Compared, Fixtures, Tensors, floats, ints, json, tensors};
+use burn::tensor::Tensor;
+use compacter_core::artifact::{self, Header};
+use compacter_core::data::Batch;
+use compacter_core::method::{Method, Overrides};
+use compacter_core::t5::{Forward, Inputs, T5, T5Config, Weights};
+use compacter_core::train::{Optimiser, Trainer};
+use compacter_core::{Device, block_on, float_values};
+use safetensors::{Dtype, tensor::TensorView};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+pub fn compare(fixtures: &Fixtures, device: &Device, compared: &mut Compared) {
+    for folder in fixtures.methods() {
+        let config = json(&folder.join("config.json"));
+        match method(&config) {
+            Ok(method) => {
+                compared.directories += 1;
+                directory(&folder, &config, method, fixtures, device, compared);
+            }
+            Err(why) => compared
+                .skipped
+                .push(format!("{}: {why}", folder.display())),
+        }
+    }
+    let folder = fixtures.root.join("generation");
+    if folder.is_dir() {
+        compared.directories += 1;
+        generation(&folder, device, compared);
+    }
+}
+
+fn t5_config(value: &Value, tied: Option<bool>) -> T5Config {
+    let mut config = T5Config::from_json(value.to_string().as_bytes(), "config.json").unwrap();
+    if let Some(tied) = tied {
+        config.tie_word_embeddings = tied;
+    }
+    config
+}
+
+/// The method that a folder contains, by its arguments and not by its name.
+fn method(config: &Value) -> Result<Method, String> {
+    let arguments = config["method"]["reference_arguments"].as_object().unwrap();
+    let flag = |key: &str| arguments.get(key).and_then(Value::as_bool);
+    let number = |key: &str| {
+        arguments
+            .get(key)
+            .and_then(Value::as_u64)
+            .map(|n| n as usize)
+    };
+    let name = config["method"]["name"].as_str().unwrap();
+    let none = || Err(format!("{name} does not exist yet"));
+    for other in [
+        "prefix_tuning",
+        "bitfit",
+        "intrinsic_model",
+        "low_rank_adapters",
+    ] {
+        if flag(other) == Some(true) {
+            return none();
+        }
+    }
+    let t5 = t5_config(&config["t5"], config["tied"].as_bool());
+    let resolve = |name: &str, set: &Overrides| Method::resolve(name, &t5, set).unwrap();
+    if flag("train_task_adapters") != Some(true) {
+        return Ok(resolve("full", &Overrides::default()));
+    }
+    let other = flag("add_layer_norm_before_adapter") == Some(true)
+        || flag("add_layer_norm_after_adapter") == Some(true)
+        || flag("add_adapter_in_feed_forward") == Some(false)
+        || flag("unfreeze_layer_norms") == Some(false)
+        || flag("unfreeze_lm_head") == Some(true)
+        || arguments
+            .get("non_linearity")
+            .is_some_and(|kind| kind != "gelu_new")
+        || arguments
+            .keys()
+            .any(|key| key.starts_with("task_adapter_layers"));
+    let bottleneck = number("task_reduction_factor").map(|factor| t5.d_model / factor);
+    let mut set = Overrides {
+        bottleneck,
+        ..Overrides::default()
+    };
+    let self_attention = flag("add_adapter_in_self_attention") != Some(false);
+    if other {
+        return none();
+    }
+    if flag("hypercomplex_adapters") != Some(true) {
+        return if self_attention {
+            Ok(resolve("adapter", &set))
+        } else {
+            none()
+        };
+    }
+    if flag("factorized_phm") != Some(true)
+        || flag("shared_phm_rule") != Some(true)
+        || flag("factorized_phm_rule") == Some(true)
+        || flag("shared_W_phm") == Some(true)
+        || flag("learn_phm") == Some(false)
+    {
+        return none();
+    }
+    set.n = number("hypercomplex_division");
+    set.rank = number("phm_rank");
+    Ok(resolve(
+        if self_attention {
+            "compacter"
+        } else {
+            "compacter++"
+        },
+        &set,
+    ))
+}
+
+/// The reference's name of one of our tensors.
+fn reference_name(name: &str, task: &str) -> String {
+    if name == "rule" {
+        return "phm_rule".into();
+    }
+    let Some((place, rest)) = name.split_once(".adapter.") else {
+        return name.into();
+    };
+    let (side, part) = rest.split_once('.').unwrap();
+    let lphm = |theirs: &str| {
+        format!("{place}.adapter_controller.adapters.{task}.{side}_sampler.{theirs}")
+    };
+    match part {
+        "s" => lphm("W_left"),
+        "t" => lphm("W_right"),
+        other => lphm(other),
+    }
+}
+
+/// Our tensors (name, shape) of a method, by packed group.
+fn parts(method: &Method, config: &T5Config) -> Vec<(String, Vec<(String, Vec<usize>)>)> {
+    let added = method.added(config).into_iter().map(|group| {
+        (
+            group.name,
+            group
+                .parts
+                .into_iter()
+                .map(|part| (part.name, part.shape))
+                .collect(),
+        )
+    });
+    let base = method.trained_base(config);
+    added
+        .chain(
+            base.into_iter()
+                .map(|(name, shape)| (name.clone(), vec![(name, shape)])),
+        )
+        .collect()
+}
+
+/// A tensor of the reference; the bias of a hypercomplex layer is called `b` there.
+fn find<'a>(
+    all: &'a Tensors,
+    prefix: &str,
+    name: &str,
+) -> Option<(String, &'a (Vec<usize>, Vec<f64>))> {
+    let full = format!("{prefix}{name}");
+    let short = full
+        .strip_suffix("_sampler.bias")
+        .map(|stem| format!("{stem}_sampler.b"));
+    let found = [Some(full), short]
+        .into_iter()
+        .flatten()
+        .find(|name| all.contains_key(name));
+    found.map(|name| (name.strip_prefix(prefix).unwrap().to_string(), &all[&name]))
+}
+
+fn serialize<'a>(
+    tensors: impl Iterator<Item = (String, &'a (Vec<usize>, Vec<f64>))>,
+    metadata: Option<HashMap<String, String>>,
+) -> Vec<u8> {
+    let owned: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .map(|(name, (shape, values))| {
+            (
+                name,
+                shape.clone(),
+                floats(values)
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+            )
+        })
+        .collect();
+    let views = owned.iter().map(|(name, shape, bytes)| {
+        (
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
+        )
+    });
+    safetensors::serialize(views, metadata).unwrap()
+}
+
+fn base(all: &Tensors, config: &T5Config, device: &Device) -> T5 {
+    let names = config.tensors();
+    let own = names.iter().map(|(name, _)| (name.clone(), &all[name]));
+    let file = ("model.safetensors".to_string(), serialize(own, None));
+    T5::from_safetensors(config.clone(), &[file], device).unwrap()
+}
+
+fn directory(
+    folder: &Path,
+    config: &Value,
+    method: Method,
+    fixtures: &Fixtures,
+    device: &Device,
+    compared: &mut Compared,
+) {
+    let at = folder.file_name().unwrap().to_string_lossy().to_string();
+    let task = config["method"]["task"].as_str().unwrap_or("mrpc");
+    let t5 = t5_config(&config["t5"], config["tied"].as_bool());
+    let weights = tensors(&folder.join("model.safetensors"));
+    let expected = tensors(&folder.join("expected.safetensors"));
+    let facts = json(&folder.join("expected.json"));
+    let model = Arc::new(base(&weights, &t5, device));
+
+    let mut header = Header::new(method.clone(), t5.clone());
+    header.task = task.into();
+    let groups = parts(&method, &t5);
+    let own = groups.iter().flat_map(|(_, parts)| parts).map(|(name, _)| {
+        let theirs = reference_name(name, task);
+        (
+            name.clone(),
+            find(&weights, "", &theirs)
+                .unwrap_or_else(|| panic!("{theirs}"))
+                .1,
+        )
+    });
+    let file = serialize(own, Some(header.metadata().unwrap()));
+    let (_, start) = artifact::load(&file, "adapter", &model).unwrap();
+
+    let count = facts["trainable_parameters"].as_u64().unwrap() as usize;
+    compared.exact(&format!("{at} trainable"), &method.trainable(&t5), &count);
+
+    let labels = ints(&expected["labels"].1);
+    let ids = ints(&expected["input_ids"].1);
+    let mask = ints(&expected["attention_mask"].1);
+    let rows = expected["input_ids"].0[0];
+    let batch = Batch {
+        rows,
+        source_len: ids.len() / rows,
+        target_len: labels.len() / rows,
+        source: ids,
+        mask,
+        labels,
+    };
+    let inputs = Inputs::new(&batch.source, &batch.mask, rows, device);
+    let (encoded, logits) = outputs(&model, &start, &inputs, &expected);
+    let name = "encoder_last_hidden_state";
+    compared.absolute(
+        &format!("{at} {name}"),
+        &encoded,
+        &expected[name].1,
+        fixtures.limit(name),
+    );
+    compared.absolute(
+        &format!("{at} logits"),
+        &logits,
+        &expected["logits"].1,
+        fixtures.limit("logits"),
+    );
+    greedy(&at, &model, &start, &inputs, &facts["greedy"], compared);
+
+    let settings = &facts["optimizer"];
+    let decay = settings["weight_decay"].as_f64().unwrap();
+    let optimiser = Optimiser::new(settings["eps"].as_f64().unwrap(), decay);
+    let mut trainer = Trainer::new(model.clone(), &start, optimiser, 0);
+    let zero = facts["zero_gradient_tensors"].as_array().unwrap();
+    let is_zero = |name: &str| zero.iter().any(|z| z.as_str() == Some(name));
+
+    let (loss, grads) = block_on(trainer.gradients(std::slice::from_ref(&batch))).unwrap();
+    compared.absolute(
+        &format!("{at} loss"),
+        &[loss as f32],
+        &expected["loss"].1,
+        fixtures.limit("loss"),
+    );
+    for_parts(
+        &groups,
+        &grads,
+        task,
+        &expected,
+        "grad.",
+        |name, got, want| {
+            let what = format!("{at} grad {name}");
+            if is_zero(name) {
+                let limit = fixtures.limit("grad_zero_gradient_tensors_absolute");
+                compared.absolute(&what, got, &vec![0.0; want.len()], limit);
+            } else {
+                compared.relative(&what, got, want, fixtures.limit("grad_relative"));
+            }
+        },
+    );
+
+    let want = facts["losses_before_each_step_and_after_last"]
+        .as_array()
+        .unwrap();
+    let steps = settings["steps"].as_u64().unwrap() as usize;
+    let mut losses = Vec::new();
+    for _ in 0..steps {
+        let lr = settings["lr"].as_f64().unwrap();
+        losses.push(block_on(trainer.step(std::slice::from_ref(&batch), lr)).unwrap() as f32);
+    }
+    losses.push(
+        block_on(trainer.gradients(std::slice::from_ref(&batch)))
+            .unwrap()
+            .0 as f32,
+    );
+    let want: Vec<f64> = want.iter().map(|loss| loss.as_f64().unwrap()).collect();
+    compared.absolute(
+        &format!("{at} losses"),
+        &losses,
+        &want,
+        fixtures.limit("loss"),
+    );
+    let after = trainer.weights().frozen();
+    for_parts(
+        &groups,
+        &after.tensors,
+        task,
+        &expected,
+        "after.",
+        |name, got, want| {
+            let what = format!("{at} after {name}");
+            if is_zero(name) {
+                compared.absolute(
+                    &what,
+                    got,
+                    want,
+                    fixtures.limit("after_zero_gradient_tensors"),
+                );
+            } else {
+                let share = fixtures.limit("after_share_of_entries_allowed_above");
+                let limits = [
+                    fixtures.limit("after"),
+                    share,
+                    fixtures.limit("after_maximum"),
+                ];
+                compared.mostly(&what, got, want, limits);
+            }
+        },
+    );
+    let (_, logits) = outputs(&model, &after, &inputs, &expected);
+    let name = "logits_after";
+    compared.absolute(
+        &format!("{at} {name}"),
+        &logits,
+        &expected[name].1,
+        fixtures.limit(name),
+    );
+}
+
+/// Calls `f(reference name, ours, theirs)` for every part of every packed tensor.
+fn for_parts(
+    groups: &[(String, Vec<(String, Vec<usize>)>)],
+    got: &std::collections::BTreeMap<String, Tensor<2>>,
+    task: &str,
+    expected: &Tensors,
+    prefix: &str,
+    mut f: impl FnMut(&str, &[f32], &[f64]),
+) {
+    for (group, parts) in groups {
+        let len = parts
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum();
+        let values = match got.get(group) {
+            Some(tensor) => block_on(float_values(tensor.clone())).unwrap(),
+            None => vec![f32::NAN; len],
+        };
+        let mut start = 0;
+        for (name, shape) in parts {
+            let end = start + shape.iter().product::<usize>();
+            let (theirs, (_, want)) =
+                find(expected, prefix, &reference_name(name, task)).expect(name);
+            f(&theirs, &values[start..end], want);
+            start = end;
+        }
+    }
+}
+
+fn outputs(
+    model: &T5,
+    weights: &Weights,
+    inputs: &Inputs,
+    expected: &Tensors,
+) -> (Vec<f32>, Vec<f32>) {
+    let forward = Forward::new(model, weights);
+    let encoded = forward.encode(inputs).unwrap();
+    let ids = &expected["decoder_input_ids"];
+    let ids = forward.ids(&ints(&ids.1), ids.0[0]);
+    let hidden = forward.decode(ids, &encoded, &inputs.mask).unwrap();
+    let [rows, length, d] = hidden.dims();
+    let logits = forward.logits(hidden.reshape([rows * length, d])).unwrap();
+    (
+        block_on(float_values(encoded)).unwrap(),
+        block_on(float_values(logits)).unwrap(),
+    )
+}
+
+fn greedy(
+    at: &str,
+    model: &T5,
+    weights: &Weights,
+    inputs: &Inputs,
+    want: &Value,
+    compared: &mut Compared,
+) {
+    let length = want["max_length"].as_u64().unwrap() as usize;
+    let mut got = block_on(Forward::new(model, weights).greedy(inputs, length)).unwrap();
+    got.iter_mut().for_each(|row| row.resize(length, 0));
+    let rows = want["ids"].as_array().unwrap().iter();
+    let row = |row: &Value| {
+        row.as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_i64().unwrap() as i32)
+            .collect()
+    };
+    let want: Vec<Vec<i32>> = rows.map(row).collect();
+    compared.exact(&format!("{at} greedy"), &got, &want);
+}
+
+fn generation(folder: &Path, device: &Device, compared: &mut Compared) {
+    let config = json(&folder.join("config.json"));
+    let t5 = match config.get("t5") {
+        Some(t5) => t5_config(t5, config["tied"].as_bool()),
+        None => t5_config(&config, None),
+    };
+    let facts = json(&folder.join("expected.json"));
+    let model = base(&tensors(&folder.join("model.safetensors")), &t5, device);
+    let flat = |key: &str| -> Vec<i32> {
+        let rows = facts[key].as_array().unwrap().iter();
+        rows.flat_map(|row| row.as_array().unwrap())
+            .map(|id| id.as_i64().unwrap() as i32)
+            .collect()
+    };
+    let rows = facts["input_ids"].as_array().unwrap().len();
+    let inputs = Inputs::new(&flat("input_ids"), &flat("attention_mask"), rows, device);
+    greedy(
+        "generation",
+        &model,
+        &model.untouched(),
+        &inputs,
+        &facts,
+        compared,
+    );
+}
