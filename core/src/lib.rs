@@ -1,4 +1,44 @@
-//! Parameter-efficient fine-tuning of T5 with Compacter.
+//! Parameter-efficient fine-tuning of T5 with Compacter (Karimi Mahabadi, Henderson, Ruder 2021).
+//!
+//! A Compacter layer is a bottleneck whose weights are a sum of Kronecker products,
+//! `W = Σ_i A_i ⊗ (s_i t_i)`; it is applied here without ever building `W`. The crate opens no file
+//! and starts no thread: it takes bytes and pairs of strings, and reports typed events.
+//!
+//! ```
+//! # #[cfg(feature = "engine")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use compacter_core::data::Tokenizer;
+//! use compacter_core::t5::{T5, T5Config};
+//! use compacter_core::train::{Event, Predictor, Session, Settings};
+//! use compacter_core::{cpu_device, method::Method, task};
+//! use std::{fs::read, sync::Arc};
+//!
+//! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/t5-nano");
+//! let config = T5Config::from_json(&read(format!("{folder}/config.json"))?, "config.json")?;
+//! let weights = ("model.safetensors".to_string(), read(format!("{folder}/model.safetensors"))?);
+//! let tokens = Tokenizer::from_bytes(&read(format!("{folder}/tokenizer.json"))?, "tokenizer.json")?;
+//! let (model, tokens) =
+//!     (Arc::new(T5::from_safetensors(config, &[weights], &cpu_device())?), Arc::new(tokens));
+//!
+//! let pairs = [("a fine film", "good"), ("a dull film", "bad")].repeat(10);
+//! let task = task::pairs("films", &pairs, 1)?;
+//! let method = Method::preset("compacter++", model.config())?;
+//! let mut settings = Settings::new(method, &task);
+//! settings.steps = Some(3);
+//! let mut session = Session::new(model.clone(), tokens.clone(), task, settings)?;
+//! while let Some(event) = session.advance()? {
+//!     if let Event::Step { step, loss, .. } = event {
+//!         println!("step {step}: loss {loss:.3}");
+//!     }
+//! }
+//! let adapter = session.adapter()?; // the bytes of an adapter file, some kilobytes
+//! let predictor = Predictor::new(model, tokens, &adapter, "adapter.safetensors")?;
+//! println!("{:?}", predictor.probabilities(&["a fine play"])?);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "engine"))]
+//! # fn main() {}
+//! ```
 #![warn(missing_docs)]
 
 pub mod data;

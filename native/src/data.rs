@@ -6,7 +6,7 @@ use crate::options::DataOptions;
 use anyhow::Result;
 use compacter_core::data::{Format, Table, read_table};
 use compacter_core::random::Stream;
-use compacter_core::task::{Columns, Task, glue, own};
+use compacter_core::task::{Columns, Task, glue, glue_source, own};
 use std::path::Path;
 
 /// The task that is trained when none is named.
@@ -41,6 +41,14 @@ pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
 /// Whether these options mean a GLUE task: only those come from a folder.
 pub(crate) fn is_glue(options: &DataOptions) -> bool {
     options.data.as_ref().is_some_and(|path| path.is_dir())
+}
+
+/// Whether a row of this task has two texts.
+pub(crate) fn is_pair(options: &DataOptions, task: &str) -> bool {
+    match is_glue(options) {
+        true => glue_source(task, &["", ""], false).is_ok(),
+        false => options.text2.is_some(),
+    }
 }
 
 fn bundled(options: &DataOptions, seed: u64) -> Result<Task> {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct DataOptions {
-    /// reviews, topics, intents, questions, or a GLUE task (rte, …) [default: reviews]
+    /// Bundled (reviews, topics, …) or GLUE (rte, …) [default: reviews]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
     /// Folder of a GLUE task, or your own TSV, CSV or JSONL (gzip too)

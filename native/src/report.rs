@@ -93,17 +93,21 @@ impl Report {
         columns(&rows.map(|(name, value): (String, String)| vec![name, value]))
     }
 
-    /// Commands for the next things to try.
-    pub(crate) fn next_steps(&self) -> String {
+    /// Commands for the next things to try; `pair` says that the task has two texts.
+    pub(crate) fn next_steps(&self, pair: bool) -> String {
         let run = match &self.seeds {
             Some(_) => self.out.join(format!("seed-{}", self.seed)),
             None => self.out.clone(),
         };
         let (call, run) = (invocation(), quoted(&run));
+        let second = if pair {
+            " --text2 \"We will come back.\""
+        } else {
+            ""
+        };
         format!(
-            "Try next:\n  {call} predict --run {run} \"I would come back tomorrow, and bring my \
-             friends.\"\n  {call} eval --run {run}\n  {call} train --method adapter\n  {call} train \
-             --task topics\n"
+            "Try next:\n  {call} predict --run {run} \"I would gladly come back tomorrow.\"{second}\n  \
+             {call} eval --run {run}\n  {call} train --method adapter\n  {call} train --task topics\n"
         )
     }
 }
@@ -165,7 +169,7 @@ mod tests {
         assert_eq!(all.summary.score_after, 61.0);
         assert!((all.seeds.as_ref().unwrap().deviation - 2f64.sqrt()).abs() < 1e-12);
         assert!(all.table().contains("61.00 ± 1.41"), "{}", all.table());
-        assert!(all.next_steps().contains("r/seed-1"));
+        assert!(all.next_steps(false).contains("r/seed-1"));
         assert!(Report::over_seeds(&[], Path::new("r")).is_none());
     }
 
@@ -183,6 +187,6 @@ mod tests {
             assert!(value.get(key).is_some(), "{key}");
         }
         assert!(value.get("majority").is_some() && value.get("adapter_bytes").is_some());
-        assert!(report(60.0).next_steps().contains("'runs/a b'"));
+        assert!(report(60.0).next_steps(true).contains("'runs/a b'"));
     }
 }

@@ -1,1 +1,82 @@
+//! WGSL kernels of compacter: their texts, the little templating that they need, a finite list of
+//! permutations and, with the feature `validate`, naga's opinion of each.
+#![warn(missing_docs)]
 
+mod permutation;
+#[cfg(feature = "validate")]
+mod validate;
+
+pub use permutation::{AdapterSizes, Permutation, permutations};
+#[cfg(feature = "validate")]
+pub use validate::{Report, validate};
+
+/// Workgroup memory that every WebGPU device has, in bytes.
+pub const MAX_WORKGROUP_BYTES: u32 = 16 * 1024;
+/// Storage buffers that a stage of every WebGPU device has.
+pub const MAX_STORAGE_BUFFERS: u32 = 8;
+/// Invocations that a workgroup may have on every WebGPU device.
+pub const MAX_INVOCATIONS: u32 = 256;
+/// Workgroups that a dispatch may have in one dimension on every WebGPU device.
+pub const MAX_GROUPS: u32 = 65_535;
+/// Invocations of each workgroup of these kernels.
+pub const WORKGROUP: u32 = 256;
+
+/// `y = x + up(gelu_new(down(x)))`.
+pub const ADAPTER_FORWARD: &str = concat!(
+    include_str!("shared/gelu_new.wgsl"),
+    include_str!("shared/adapter.wgsl"),
+    include_str!("adapter_forward.wgsl")
+);
+/// Gradients of the fused adapter.
+pub const ADAPTER_BACKWARD: &str = concat!(
+    include_str!("shared/gelu_new.wgsl"),
+    include_str!("shared/adapter.wgsl"),
+    include_str!("adapter_backward.wgsl")
+);
+/// Sums what the workgroups of the adapter's backward left.
+pub const ADAPTER_REDUCE: &str = include_str!("adapter_reduce.wgsl");
+/// `W = Σ_i A_i ⊗ B_i`.
+pub const KRON_SUM: &str = include_str!("kron_sum.wgsl");
+/// Gradients of `kron_sum`.
+pub const KRON_SUM_BACKWARD: &str = include_str!("kron_sum_backward.wgsl");
+/// Dropout by an integer hash.
+pub const DROPOUT: &str = include_str!("dropout.wgsl");
+
+/// Replaces each `{{ name }}` by its value.
+pub fn render(template: &str, values: &[(&str, u32)]) -> String {
+    values
+        .iter()
+        .fold(template.to_string(), |text, (name, value)| {
+            text.replace(&format!("{{{{ {name} }}}}"), &value.to_string())
+        })
+}
+
+/// A grid of at least `groups` workgroups that respects the limit of each dimension.
+pub fn grid(groups: u32) -> (u32, u32) {
+    let x = groups.clamp(1, MAX_GROUPS);
+    (x, groups.div_ceil(x).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_replaced_everywhere() {
+        assert_eq!(
+            render("{{ n }}u + {{ n }}u * {{ d }}u", &[("n", 4), ("d", 7)]),
+            "4u + 4u * 7u"
+        );
+        for permutation in permutations() {
+            assert!(!permutation.source().contains("{{"), "{permutation:?}");
+        }
+    }
+
+    #[test]
+    fn grids_stay_within_a_dimension() {
+        assert_eq!(grid(0), (1, 1));
+        assert_eq!(grid(65_535), (65_535, 1));
+        let (x, y) = grid(200_000);
+        assert!(x <= MAX_GROUPS && x * y >= 200_000);
+    }
+}

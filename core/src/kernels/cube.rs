@@ -1,5 +1,227 @@
-//! WGSL kernels on wgpu.
+//! WGSL kernels on wgpu; compositions on every other CubeCL runtime, data type and odd shape.
 
-use super::KernelBackend;
-use burn::backend::wgpu::CubeBackend;
-impl KernelBackend for CubeBackend {}
+use super::{AdapterShape, DropoutMask, KernelBackend, composed};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::wgpu::{
+    CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
+};
+use burn::tensor::{DType, Shape};
+use compacter_shaders::{AdapterSizes, Permutation, WORKGROUP, grid};
+use cubecl::CubeCount;
+use cubecl::prelude::KernelId;
+use cubecl::server::KernelArguments;
+
+/// Workgroups that share the sums of parameter gradients, each with a slice of its own.
+const GROUPS: u32 = 64;
+
+/// A kernel for CubeCL; its id holds everything that changes the text, as caches never see that.
+#[derive(Clone, Debug)]
+struct Wgsl(Permutation);
+
+impl KernelSource for Wgsl {
+    fn source(&self) -> SourceTemplate {
+        SourceTemplate::new(self.0.source())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>()
+            .cube_dim(CubeDim::new_1d(WORKGROUP).into())
+            .info(self.0.clone())
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+fn uses_wgsl(tensors: &[&CubeTensor]) -> bool {
+    tensors.iter().all(|tensor| {
+        tensor.client.name() == "wgpu<wgsl>"
+            && tensor.dtype == DType::F32
+            && u32::try_from(tensor.meta.shape().num_elements()).is_ok()
+    })
+}
+
+fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
+    let handle = like
+        .client
+        .empty(shape.num_elements().max(1) * like.dtype.size());
+    CubeTensor::new_contiguous(
+        like.client.clone(),
+        like.device.clone(),
+        shape,
+        handle,
+        like.dtype,
+    )
+}
+
+fn launch(permutation: Permutation, grid: (u32, u32), tensors: &[&CubeTensor], info: &[u32]) {
+    let Some(client) = tensors.first().map(|tensor| &tensor.client) else {
+        return;
+    };
+    let info = client.create_from_slice(bytemuck::cast_slice(info));
+    let mut buffers: Vec<_> = tensors
+        .iter()
+        .map(|tensor| tensor.handle.clone().binding())
+        .collect();
+    buffers.push(info.binding());
+    client.launch(
+        Box::new(SourceKernel::new(
+            Wgsl(permutation),
+            CubeDim::new_1d(WORKGROUP),
+        )),
+        CubeCount::Static(grid.0, grid.1, 1),
+        KernelArguments::new().with_buffers(buffers),
+    );
+}
+
+/// Two inputs may be one tensor, which a browser refuses to bind twice as writable.
+fn apart(tensor: CubeTensor, other: &CubeTensor) -> CubeTensor {
+    let same = tensor.handle.memory.descriptor().id == other.handle.memory.descriptor().id;
+    if same { tensor.copy() } else { tensor }
+}
+
+fn sizes(shape: &AdapterShape) -> Option<AdapterSizes> {
+    Some(AdapterSizes {
+        n: u32::try_from(shape.n).ok()?,
+        rank: u32::try_from(shape.rank).ok()?,
+        model: u32::try_from(shape.model).ok()?,
+        bottleneck: u32::try_from(shape.bottleneck).ok()?,
+    })
+}
+
+impl KernelBackend for CubeBackend {
+    fn adapter_forward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        shape: AdapterShape,
+    ) -> FloatTensor<Self> {
+        let rows = x.meta.shape()[0] as u32;
+        let kernel = sizes(&shape).and_then(|sizes| sizes.forward());
+        let (true, Some(kernel)) = (rows > 0 && uses_wgsl(&[&x, &rule, &packed]), kernel) else {
+            return composed::adapter_forward::<Self>(x, rule, packed, shape);
+        };
+        let [x, rule, packed] = [x, rule, packed].map(into_contiguous);
+        let y = empty(&x, x.meta.shape().clone());
+        let grid = grid(rows.div_ceil(kernel.value("rows")));
+        launch(kernel, grid, &[&x, &rule, &packed, &y], &[rows, grid.0]);
+        y
+    }
+
+    fn adapter_backward(
+        x: FloatTensor<Self>,
+        rule: FloatTensor<Self>,
+        packed: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        shape: AdapterShape,
+        wants: [bool; 3],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let rows = x.meta.shape()[0] as u32;
+        let for_parameters = wants[1] || wants[2];
+        let sizes = sizes(&shape);
+        let kernel = sizes.and_then(|sizes| sizes.backward(wants[0], for_parameters));
+        let fits = rows > 0 && uses_wgsl(&[&x, &rule, &packed, &grad]);
+        let (true, Some(kernel)) = (fits, kernel) else {
+            return composed::adapter_backward::<Self>(x, rule, packed, grad, shape, wants);
+        };
+        let [x, rule, packed, grad] = [x, rule, packed, grad].map(into_contiguous);
+        let grad = apart(grad, &x);
+        let pick = |wanted: bool, like: &CubeTensor| match wanted {
+            true => empty(like, like.meta.shape().clone()),
+            false => empty(like, Shape::new([1])),
+        };
+        let dx = pick(wants[0], &x);
+        let tiles = rows.div_ceil(kernel.value("rows"));
+        let per_group = tiles.div_ceil(GROUPS);
+        let groups = tiles.div_ceil(per_group);
+        let (len, total) = (shape.len(), shape.len() + shape.rule_len());
+        let partials = match for_parameters {
+            true => empty(&x, Shape::new([groups as usize, total])),
+            false => empty(&x, Shape::new([1])),
+        };
+        let tensors = [&x, &rule, &packed, &grad, &dx, &partials];
+        launch(kernel, (groups, 1), &tensors, &[rows, per_group]);
+        let missing = |like: &CubeTensor| empty(like, Shape::new([1]));
+        if !for_parameters {
+            return (dx, missing(&rule), missing(&packed));
+        }
+        let drule = empty(&rule, rule.meta.shape().clone());
+        let dpacked = empty(&packed, packed.meta.shape().clone());
+        let grid = grid((total as u32).div_ceil(WORKGROUP));
+        let info = [len as u32, total as u32, groups, grid.0];
+        launch(
+            Permutation::adapter_reduce(),
+            grid,
+            &[&partials, &dpacked, &drule],
+            &info,
+        );
+        let pick = |wanted: bool, gradient: CubeTensor| match wanted {
+            true => gradient,
+            false => missing(&gradient),
+        };
+        (dx, pick(wants[1], drule), pick(wants[2], dpacked))
+    }
+
+    fn kron_sum(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let shape = super::kron_shape(b.meta.shape());
+        if !uses_wgsl(&[&a, &b]) || u32::try_from(shape.num_elements()).is_err() {
+            return composed::kron_sum::<Self>(a, b);
+        }
+        let [a, b] = [a, b].map(into_contiguous);
+        let b = apart(b, &a);
+        let [n, p, q] = [0, 1, 2].map(|axis| b.meta.shape()[axis] as u32);
+        let grid = grid((shape.num_elements() as u32).div_ceil(WORKGROUP));
+        let w = empty(&b, shape);
+        launch(
+            Permutation::kron_sum(n),
+            grid,
+            &[&a, &b, &w],
+            &[p, q, grid.0],
+        );
+        w
+    }
+
+    fn kron_sum_backward(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        if !uses_wgsl(&[&a, &b, &grad]) {
+            return composed::kron_sum_backward::<Self>(a, b, grad);
+        }
+        let [a, b, grad] = [a, b, grad].map(into_contiguous);
+        let b = apart(b, &a);
+        let grad = apart(apart(grad, &a), &b);
+        let [n, p, q] = [0, 1, 2].map(|axis| b.meta.shape()[axis] as u32);
+        let (da, db) = (
+            empty(&a, a.meta.shape().clone()),
+            empty(&b, b.meta.shape().clone()),
+        );
+        let grid = grid(n * n * n + (n * p * q).div_ceil(WORKGROUP));
+        let kernel = Permutation::kron_sum_backward(n);
+        launch(kernel, grid, &[&a, &b, &grad, &da, &db], &[p, q, grid.0]);
+        (da, db)
+    }
+
+    fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
+        let len = x.meta.shape().num_elements();
+        if len == 0 || !uses_wgsl(&[&x]) {
+            return composed::dropout::<Self>(x, mask);
+        }
+        let x = into_contiguous(x);
+        let y = empty(&x, x.meta.shape().clone());
+        let grid = grid((len as u32).div_ceil(WORKGROUP));
+        let [first, second] = mask.keys;
+        let info = [
+            len as u32,
+            grid.0,
+            first,
+            second,
+            mask.threshold,
+            mask.scale.to_bits(),
+        ];
+        launch(Permutation::dropout(), grid, &[&x, &y], &info);
+        y
+    }
+}

@@ -79,7 +79,7 @@ fn gelu<const FMA: bool>(x: f32) -> (f32, f32) {
     const FACTOR: f32 = 1.595_769_1; // 2·√(2/π)
     const CUBIC: f32 = 0.044_715;
     let square = x * x;
-    let inner = (FACTOR * x * fma::<FMA>(CUBIC, square, 1.0)).clamp(-30.0, 30.0);
+    let inner = (FACTOR * x * fma::<FMA>(CUBIC, square, 1.0)).clamp(-80.0, 80.0);
     let sigmoid = 1.0 / (1.0 + exp::<FMA>(-inner));
     let slope = FACTOR * fma::<FMA>(3.0 * CUBIC, square, 1.0);
     let tail = sigmoid * (1.0 - sigmoid);

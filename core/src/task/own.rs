@@ -29,6 +29,23 @@ pub fn own_source(text: &str, text2: Option<&str>) -> String {
     }
 }
 
+/// A task from pairs of text and label; a quarter becomes test rows, a tenth of the rest validation.
+pub fn pairs<S: AsRef<str>>(name: &str, pairs: &[(S, S)], seed: u64) -> Result<Task> {
+    let row = |(text, label): &(S, S)| vec![text.as_ref().into(), label.as_ref().into()];
+    let table = Table {
+        file: name.into(),
+        header: vec!["text".into(), "label".into()],
+        rows: pairs.iter().map(row).collect(),
+        lines: (1..=pairs.len()).collect(),
+    };
+    let columns = Columns {
+        text: "text".into(),
+        label: Some("label".into()),
+        ..Columns::default()
+    };
+    own(name, &table, &columns, None, None, seed)
+}
+
 /// A task from tables. Test rows that no table is given for are a quarter of `table`; validation
 /// rows, a tenth of the rest; `seed` decides which.
 pub fn own(

@@ -16,7 +16,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// t5-small, t5-base, t5-large, bundled or a folder with a config.json; needs no weights
+    /// t5-small, t5-base, t5-large, bundled or a folder
     #[arg(long, value_name = "SIZE|DIR", default_value = "t5-base")]
     model: String,
     /// Every method, which is also the default

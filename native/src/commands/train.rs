@@ -73,7 +73,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         return output::json(&report);
     }
     output::line(format!("\n{}", report.table()))?;
-    output::line(report.next_steps().trim_end())
+    let pair = data::is_pair(&options.data, &report.summary.task);
+    output::line(report.next_steps(pair).trim_end())
 }
 
 /// The options of the run in `--out`; other settings cannot be given when it goes on.

@@ -17,10 +17,26 @@ fn main() {
         println!("wgpu skipped: COMPACTER_GPU=skip");
     } else {
         failed |= run("wgpu", gpu_device(DeviceKind::DefaultDevice), &fixtures);
+        failed |= devices(&fixtures);
     }
     if failed {
         std::process::exit(1);
     }
+}
+
+/// Training with dropout gives the CPU's losses on the GPU.
+fn devices(fixtures: &Fixtures) -> bool {
+    let mut compared = Compared::default();
+    let gpu = gpu_device(DeviceKind::DefaultDevice);
+    methods::compare_devices(fixtures, [&cpu_device(), &gpu], &mut compared);
+    for failure in &compared.failures {
+        println!("FAILED {failure}");
+    }
+    println!(
+        "compared {} results of training with dropout on cpu and wgpu",
+        compared.tensors
+    );
+    !compared.failures.is_empty()
 }
 
 fn run(name: &str, device: Device, fixtures: &Fixtures) -> bool {

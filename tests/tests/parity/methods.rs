@@ -205,6 +205,79 @@ fn base(all: &Tensors, config: &T5Config, device: &Device) -> T5 {
     T5::from_safetensors(config.clone(), &[file], device).unwrap()
 }
 
+/// A folder's base, the method's weights on it and its batch.
+struct Loaded {
+    model: Arc<T5>,
+    start: Weights,
+    batch: Batch,
+    expected: Tensors,
+    groups: Vec<(String, Vec<(String, Vec<usize>)>)>,
+}
+
+fn load(folder: &Path, config: &Value, method: &Method, device: &Device) -> Loaded {
+    let task = config["method"]["task"].as_str().unwrap_or("mrpc");
+    let t5 = t5_config(&config["t5"], config["tied"].as_bool());
+    let weights = tensors(&folder.join("model.safetensors"));
+    let expected = tensors(&folder.join("expected.safetensors"));
+    let model = Arc::new(base(&weights, &t5, device));
+    let groups = parts(method, &t5);
+    let own = groups.iter().flat_map(|(_, parts)| parts).map(|(name, _)| {
+        let theirs = reference_name(name, task);
+        let found = find(&weights, "", &theirs).unwrap_or_else(|| panic!("{theirs}"));
+        (name.clone(), found.1)
+    });
+    let header = Header::new(method.clone(), t5);
+    let file = serialize(own, Some(header.metadata().unwrap()));
+    let (_, start) = artifact::load(&file, "adapter", &model).unwrap();
+    let rows = expected["input_ids"].0[0];
+    let get = |name: &str| ints(&expected[name].1);
+    let batch = Batch {
+        rows,
+        source_len: expected["input_ids"].0[1],
+        target_len: expected["labels"].0[1],
+        source: get("input_ids"),
+        mask: get("attention_mask"),
+        labels: get("labels"),
+    };
+    Loaded {
+        model,
+        start,
+        batch,
+        expected,
+        groups,
+    }
+}
+
+/// Five steps with dropout and clipping on both devices: the same losses to 1e-3.
+pub fn compare_devices(fixtures: &Fixtures, devices: [&Device; 2], compared: &mut Compared) {
+    for folder in fixtures.methods() {
+        let config = json(&folder.join("config.json"));
+        let Ok(method) = method(&config) else {
+            continue;
+        };
+        if method.adapters.is_none() {
+            continue;
+        }
+        let losses = devices.map(|device| {
+            let loaded = load(&folder, &config, &method, device);
+            let optimiser = Optimiser::new(1e-8, 0.0);
+            let mut trainer = Trainer::new(loaded.model, &loaded.start, optimiser, 7);
+            trainer.dropout = 0.1;
+            trainer.max_grad_norm = 1.0;
+            let batch = std::slice::from_ref(&loaded.batch);
+            let step = |_| block_on(trainer.step(batch, 3e-3)).unwrap();
+            (0..5).map(step).collect::<Vec<f64>>()
+        });
+        let got: Vec<f32> = losses[1].iter().map(|&loss| loss as f32).collect();
+        let at = folder.file_name().unwrap().to_string_lossy();
+        compared.absolute(&format!("{at} losses with dropout"), &got, &losses[0], 1e-3);
+        let moved = losses[0]
+            .iter()
+            .any(|loss| (loss - losses[0][0]).abs() > 1e-3);
+        compared.exact(&format!("{at} losses move"), &moved, &true);
+    }
+}
+
 fn directory(
     folder: &Path,
     config: &Value,
@@ -215,43 +288,23 @@ fn directory(
 ) {
     let at = folder.file_name().unwrap().to_string_lossy().to_string();
     let task = config["method"]["task"].as_str().unwrap_or("mrpc");
-    let t5 = t5_config(&config["t5"], config["tied"].as_bool());
-    let weights = tensors(&folder.join("model.safetensors"));
-    let expected = tensors(&folder.join("expected.safetensors"));
     let facts = json(&folder.join("expected.json"));
-    let model = Arc::new(base(&weights, &t5, device));
-
-    let mut header = Header::new(method.clone(), t5.clone());
-    header.task = task.into();
-    let groups = parts(&method, &t5);
-    let own = groups.iter().flat_map(|(_, parts)| parts).map(|(name, _)| {
-        let theirs = reference_name(name, task);
-        (
-            name.clone(),
-            find(&weights, "", &theirs)
-                .unwrap_or_else(|| panic!("{theirs}"))
-                .1,
-        )
-    });
-    let file = serialize(own, Some(header.metadata().unwrap()));
-    let (_, start) = artifact::load(&file, "adapter", &model).unwrap();
+    let Loaded {
+        model,
+        start,
+        batch,
+        expected,
+        groups,
+    } = load(folder, config, &method, device);
 
     let count = facts["trainable_parameters"].as_u64().unwrap() as usize;
-    compared.exact(&format!("{at} trainable"), &method.trainable(&t5), &count);
+    compared.exact(
+        &format!("{at} trainable"),
+        &method.trainable(model.config()),
+        &count,
+    );
 
-    let labels = ints(&expected["labels"].1);
-    let ids = ints(&expected["input_ids"].1);
-    let mask = ints(&expected["attention_mask"].1);
-    let rows = expected["input_ids"].0[0];
-    let batch = Batch {
-        rows,
-        source_len: ids.len() / rows,
-        target_len: labels.len() / rows,
-        source: ids,
-        mask,
-        labels,
-    };
-    let inputs = Inputs::new(&batch.source, &batch.mask, rows, device);
+    let inputs = Inputs::new(&batch.source, &batch.mask, batch.rows, device);
     let (encoded, logits) = outputs(&model, &start, &inputs, &expected);
     let name = "encoder_last_hidden_state";
     compared.absolute(

@@ -1,0 +1,220 @@
+//! Kernels with their values filled in.
+
+use crate::{MAX_WORKGROUP_BYTES, WORKGROUP, render};
+
+/// A kernel and everything that changes its text; what a pipeline cache must be keyed by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Permutation {
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// Values of its placeholders.
+    pub values: Vec<(&'static str, u32)>,
+}
+
+/// Sizes of an LPHM adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AdapterSizes {
+    /// Terms of the sum of Kronecker products.
+    pub n: u32,
+    /// Rank of each `B_i`.
+    pub rank: u32,
+    /// Width of the model.
+    pub model: u32,
+    /// Width of the bottleneck.
+    pub bottleneck: u32,
+}
+
+impl AdapterSizes {
+    /// Numbers in the packed parameters.
+    pub fn packed(&self) -> u32 {
+        (2 * self.rank + 1) * (self.model + self.bottleneck)
+    }
+
+    /// The forward kernel for these sizes; `None` if a workgroup cannot hold one row.
+    pub fn forward(&self) -> Option<Permutation> {
+        self.permutation("adapter_forward", 2, 1, &[])
+    }
+
+    /// The backward kernel for these sizes and what it must compute.
+    pub fn backward(&self, for_x: bool, for_parameters: bool) -> Option<Permutation> {
+        let flags = [
+            ("for_x", for_x.into()),
+            ("for_parameters", for_parameters.into()),
+        ];
+        self.permutation("adapter_backward", 6, 3, &flags)
+    }
+
+    /// As many rows as fit into a workgroup's memory, and the rule too if it is small.
+    fn permutation(
+        &self,
+        kernel: &'static str,
+        slots: u32,
+        inner_slots: u32,
+        flags: &[(&'static str, u32)],
+    ) -> Option<Permutation> {
+        let Self {
+            n,
+            rank,
+            model,
+            bottleneck,
+        } = *self;
+        let rule = n.checked_mul(n)?.checked_mul(n)?;
+        let staged = rule <= 512;
+        let staged_len = if staged { rule } else { 1 };
+        let needs = |rows: u32| {
+            let tile = u64::from(rows * n) * 33;
+            let small = u64::from(slots * rows * n) * u64::from(n * rank);
+            let inner = u64::from(inner_slots * rows) * u64::from(bottleneck);
+            // 16 bytes of sizes, which come through workgroup memory too.
+            4 * (tile + small + inner + u64::from(staged_len)) + 16
+        };
+        if [n, rank, model, bottleneck]
+            .iter()
+            .any(|size| *size > 1 << 15)
+            || n > 128
+        {
+            return None;
+        }
+        let rows = [8, 4, 2, 1]
+            .into_iter()
+            .find(|r| needs(*r) <= u64::from(MAX_WORKGROUP_BYTES))?;
+        let mut values = vec![
+            ("n", n),
+            ("rank", rank),
+            ("model", model),
+            ("bottleneck", bottleneck),
+            ("rows", rows),
+            ("workgroup", WORKGROUP),
+            ("staged", staged.into()),
+            ("staged_len", staged_len),
+            ("tile_len", rows * n * 33),
+            ("small_len", slots * rows * n * n * rank),
+            ("inner_len", inner_slots * rows * bottleneck),
+            ("inner_slots", inner_slots),
+        ];
+        values.extend(flags);
+        Some(Permutation { kernel, values })
+    }
+}
+
+impl Permutation {
+    fn new(kernel: &'static str, values: &[(&'static str, u32)]) -> Self {
+        Self {
+            kernel,
+            values: [values, &[("workgroup", WORKGROUP)]].concat(),
+        }
+    }
+
+    /// The second pass of the adapter's backward.
+    pub fn adapter_reduce() -> Self {
+        Self::new("adapter_reduce", &[])
+    }
+
+    /// The sum of Kronecker products of `n` terms.
+    pub fn kron_sum(n: u32) -> Self {
+        Self::new("kron_sum", &[("n", n)])
+    }
+
+    /// Gradients of the sum of Kronecker products of `n` terms.
+    pub fn kron_sum_backward(n: u32) -> Self {
+        Self::new("kron_sum_backward", &[("n", n)])
+    }
+
+    /// Dropout.
+    pub fn dropout() -> Self {
+        Self::new("dropout", &[])
+    }
+
+    /// One of its values; 0 if it has none of this name.
+    pub fn value(&self, name: &str) -> u32 {
+        self.values
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map_or(0, |(_, value)| *value)
+    }
+
+    /// The text that a driver gets.
+    pub fn source(&self) -> String {
+        let template = match self.kernel {
+            "adapter_forward" => crate::ADAPTER_FORWARD,
+            "adapter_backward" => crate::ADAPTER_BACKWARD,
+            "adapter_reduce" => crate::ADAPTER_REDUCE,
+            "kron_sum" => crate::KRON_SUM,
+            "kron_sum_backward" => crate::KRON_SUM_BACKWARD,
+            _ => crate::DROPOUT,
+        };
+        render(template, &self.values)
+    }
+
+    /// The kernel's name with its values, for messages.
+    pub fn name(&self) -> String {
+        let values: Vec<String> = self
+            .values
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        format!("{}({})", self.kernel, values.join(", "))
+    }
+}
+
+/// Every kernel in the shapes that it is used in: the published models, and the ends of what fits.
+pub fn permutations() -> Vec<Permutation> {
+    let mut list = vec![Permutation::adapter_reduce(), Permutation::dropout()];
+    for n in [1, 2, 4, 8, 12, 16] {
+        list.push(Permutation::kron_sum(n));
+        list.push(Permutation::kron_sum_backward(n));
+    }
+    let sizes = [
+        [4, 1, 128, 16],
+        [4, 1, 256, 32],
+        [4, 1, 512, 16],
+        [4, 1, 768, 24],
+        [4, 1, 1024, 32],
+        [8, 1, 768, 24],
+        [12, 1, 768, 24],
+        [4, 2, 512, 16],
+        [4, 8, 512, 16],
+        [1, 1, 7, 3],
+        [16, 1, 512, 16],
+        [2, 3, 38, 6],
+    ];
+    for [n, rank, model, bottleneck] in sizes {
+        let sizes = AdapterSizes {
+            n,
+            rank,
+            model,
+            bottleneck,
+        };
+        list.extend(sizes.forward());
+        for flags in [(true, true), (true, false), (false, true)] {
+            list.extend(sizes.backward(flags.0, flags.1));
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_shapes_take_several_rows() {
+        for (model, bottleneck) in [(512, 16), (768, 24), (1024, 32)] {
+            let sizes = AdapterSizes {
+                n: 4,
+                rank: 1,
+                model,
+                bottleneck,
+            };
+            assert_eq!(sizes.forward().map(|p| p.value("rows")), Some(8));
+            assert_eq!(sizes.backward(true, true).map(|p| p.value("rows")), Some(8));
+        }
+        let large = AdapterSizes {
+            n: 64,
+            rank: 4,
+            model: 512,
+            bottleneck: 64,
+        };
+        assert_eq!(large.backward(true, true), None);
+    }
+}

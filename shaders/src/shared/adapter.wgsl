@@ -1,0 +1,123 @@
+// What the adapter's forward and backward share. A workgroup takes ROWS rows; every output of a
+// product belongs to one invocation, so that no product needs a reduction between invocations.
+// `packed` holds s_down [n,k/n,r], t_down [n,r,d/n], b_down [d], s_up [n,d/n,r], t_up [n,r,k/n],
+// b_up [k]. A channel is a pair (i, rho); a line is a pair (row, block).
+const N: u32 = {{ n }}u;
+const R: u32 = {{ rank }}u;
+const K: u32 = {{ model }}u;
+const D: u32 = {{ bottleneck }}u;
+const ROWS: u32 = {{ rows }}u;
+const WG: u32 = {{ workgroup }}u;
+const STAGED: bool = {{ staged }}u != 0u;
+const NR: u32 = N * R;
+const KP: u32 = K / N;
+const DP: u32 = D / N;
+const T_DOWN: u32 = R * K;
+const B_DOWN: u32 = T_DOWN + R * D;
+const S_UP: u32 = B_DOWN + D;
+const T_UP: u32 = S_UP + R * D;
+const B_UP: u32 = T_UP + R * K;
+const LEN: u32 = B_UP + K;
+const SMALL: u32 = ROWS * N * NR;
+const INNER: u32 = ROWS * D;
+const CHUNK: u32 = 32u;
+// One more than CHUNK, so that lines fall into different banks.
+const LINE: u32 = 33u;
+
+var<workgroup> tile: array<f32, {{ tile_len }}>;
+var<workgroup> small: array<f32, {{ small_len }}>;
+var<workgroup> inner: array<f32, {{ inner_len }}>;
+var<workgroup> staged_rule: array<f32, {{ staged_len }}>;
+// Sizes come through workgroupUniformLoad: Chrome rejects barriers behind values read from storage.
+var<workgroup> sizes: vec4<u32>;
+
+fn stage_rule(lid: u32) {
+    if (STAGED) {
+        for (var o = lid; o < {{ staged_len }}u; o += WG) { staged_rule[o] = rule[o]; }
+    }
+}
+
+fn rule_at(index: u32) -> f32 {
+    if (STAGED) { return staged_rule[index % {{ staged_len }}u]; }
+    return rule[index];
+}
+
+// Where s[i, p, rho] lies in a part [n, width, r].
+fn s_at(channel: u32, p: u32, width: u32) -> u32 {
+    return ((channel / R) * width + p) * R + channel % R;
+}
+
+// small[slot] = sum over p of z[row, block, p] * m[channel, p]; z is x with s_down (source 0) or
+// the output's gradient with t_up (source 1), staged in chunks of each block.
+fn wide_in(source: u32, slot: u32, row0: u32, rows: u32, lid: u32) {
+    for (var o = lid; o < SMALL; o += WG) { small[slot * SMALL + o] = 0.0; }
+    for (var p0 = 0u; p0 < KP; p0 += CHUNK) {
+        for (var t = lid; t < ROWS * N * CHUNK; t += WG) {
+            let line = t / CHUNK;
+            let row = row0 + line / N;
+            let p = p0 + t % CHUNK;
+            var value = 0.0;
+            if (row < rows && p < KP) { value = wide_value(source, row * K + (line % N) * KP + p); }
+            tile[line * LINE + t % CHUNK] = value;
+        }
+        workgroupBarrier();
+        let count = min(CHUNK, KP - p0);
+        for (var o = lid; o < SMALL; o += WG) {
+            let line = o / NR;
+            let channel = o % NR;
+            var sum = 0.0;
+            for (var c = 0u; c < count; c++) {
+                var at = s_at(channel, p0 + c, KP);
+                if (source == 1u) { at = T_UP + channel * KP + p0 + c; }
+                sum += tile[line * LINE + c] * packed[at];
+            }
+            small[slot * SMALL + o] += sum;
+        }
+        workgroupBarrier();
+    }
+}
+
+// small[to][row, c, (i, rho)] = sum over a of A[i, a, c] * small[from][row, a, (i, rho)],
+// or with A_i transposed.
+fn mix_blocks(source: u32, to: u32, transposed: bool, lid: u32) {
+    for (var o = lid; o < SMALL; o += WG) {
+        let channel = o % NR;
+        let c = (o / NR) % N;
+        let row = o / (NR * N);
+        let base = (channel / R) * N * N;
+        var sum = 0.0;
+        for (var a = 0u; a < N; a++) {
+            var at = base + a * N + c;
+            if (transposed) { at = base + c * N + a; }
+            sum += rule_at(at) * small[source * SMALL + (row * N + a) * NR + channel];
+        }
+        small[to * SMALL + o] = sum;
+    }
+}
+
+// The bottleneck from v: gelu_new(h) into inner[0], and h into inner[1] where there is room.
+fn down_out(v: u32, lid: u32) {
+    for (var o = lid; o < INNER; o += WG) {
+        let j = o % D;
+        let line = (o / D) * N + j / DP;
+        var h = packed[B_DOWN + j];
+        for (var channel = 0u; channel < NR; channel++) {
+            h += small[v * SMALL + line * NR + channel] * packed[T_DOWN + channel * DP + j % DP];
+        }
+        inner[o] = gelu_new(h);
+        if ({{ inner_slots }}u > 1u) { inner[({{ inner_slots }}u - 2u) * INNER + o] = h; }
+    }
+}
+
+// small[slot][row, a, channel] = sum over p of inner[0][row, a, p] * s_up[channel, p].
+fn up_in(slot: u32, lid: u32) {
+    for (var o = lid; o < SMALL; o += WG) {
+        let line = o / NR;
+        var sum = 0.0;
+        for (var p = 0u; p < DP; p++) {
+            sum += inner[line * DP + p] * packed[S_UP + s_at(o % NR, p, DP)];
+        }
+        small[slot * SMALL + o] = sum;
+    }
+}
+

@@ -1,0 +1,421 @@
+//! The command line as a person and a script meet it: help, errors, exit codes, a whole small run.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the program in a folder of its own.
+fn compacter(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_compacter-tests"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("CARGO_MANIFEST_DIR")
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs what must succeed; its standard output.
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let output = compacter(folder, arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+/// Runs what must fail; its exit code and the error, with nothing on standard output.
+fn fails(folder: &Path, arguments: &[&str]) -> String {
+    let output = compacter(folder, arguments);
+    assert_eq!(text(&output.stdout), "", "{arguments:?}");
+    let stderr = text(&output.stderr);
+    let error: Vec<&str> = stderr.lines().skip_while(|line| !is_error(line)).collect();
+    format!("{} {}", output.status.code().unwrap(), error.join("\n"))
+}
+
+/// Drivers also write lines that begin with `error: `.
+fn is_error(line: &str) -> bool {
+    line.starts_with("error: ") && !line.contains("XDG_RUNTIME_DIR")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn help_shows_the_subcommands_and_examples() {
+    let folder = folder();
+    insta::assert_snapshot!(done(folder.path(), &["--help"]), @r#"
+    Fine-tune T5 with Compacter, on any GPU or the CPU
+
+    Usage: compacter <COMMAND>
+
+    Commands:
+      train        Fine-tune a T5 on a task
+      eval         Score a trained run on its test rows, or on other data
+      predict      Answer for a sentence, a file or standard input
+      params       Count what each method trains
+      devices      List the devices to compute on
+      bench        Time training steps on random weights
+      completions  Print completions for a shell
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Examples:
+      compacter train                                   the bundled T5 on the bundled reviews
+      compacter train --task rte --data glue/RTE --model t5-small/
+      compacter train --data mine.csv --text body --label kind --method adapter
+      compacter predict --run runs/reviews-compacter++-1 "What a lovely evening."
+      compacter params --model t5-base
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    "#);
+    for command in [
+        "train",
+        "eval",
+        "predict",
+        "params",
+        "devices",
+        "bench",
+        "completions",
+    ] {
+        let help = done(folder.path(), &[command, "--help"]);
+        assert!(help.contains("\nExamples:\n  compacter "), "{help}");
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 100),
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let folder = folder();
+    let fails = |arguments: &[&str]| fails(folder.path(), arguments);
+    insta::assert_snapshot!(fails(&["train", "--method", "compactor"]), @"2 error: unknown method `compactor`: it is one of full, adapter, compacter, compacter++");
+    insta::assert_snapshot!(fails(&["train", "--task", "rewievs"]), @"2 error: unknown task `rewievs`: bundled are reviews, topics, intents, questions; GLUE tasks need --data DIR with their official files, your own data --data FILE");
+    assert!(fails(&["train", "--n", "5"]).starts_with("2 error: n = 5 does not divide d_model "));
+    insta::assert_snapshot!(fails(&["train", "--batch", "0"]), @"2 error: batch is 0: it must be at least 1");
+    insta::assert_snapshot!(fails(&["train", "--score", "luck"]), @"2 error: --score luck: it is likelihood or generate");
+    insta::assert_snapshot!(fails(&["train", "--device", "tpu"]), @"2 error: --device tpu: it is auto, cpu, gpu or gpu:N");
+    insta::assert_snapshot!(fails(&["train", "--data", "."]), @"2 error: --data . is a folder: name its task, as in --task rte");
+    insta::assert_snapshot!(fails(&["train", "--model", "t5-small"]), @"2 error: --model t5-small: the program holds no weights of t5-small; give the folder that has its config.json, tokenizer.json and model.safetensors");
+    insta::assert_snapshot!(fails(&["params", "--model", "t5-huge"]), @"2 error: unknown size `t5-huge`: it is t5-small, t5-base, t5-large, bundled or a folder with a config.json");
+    insta::assert_snapshot!(fails(&["predict", "--device", "cpu", "x"]), @"2 error: no finished run in runs/: name one with --run DIR, or train one first");
+    insta::assert_snapshot!(fails(&["train", "--zzz"]), @"
+    2 error: unexpected argument '--zzz' found
+
+    Usage: compacter train [OPTIONS]
+
+    For more information, try '--help'.
+    ");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "nothing was written"
+    );
+}
+
+#[test]
+fn bad_files_exit_with_1_and_are_named() {
+    let folder = folder();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("ragged.tsv", b"text\tlabel\na\tx\nb\n");
+    write("empty.csv", b"");
+    write("latin.tsv", b"text\tlabel\na\tx\ncaf\xe9\ty\n");
+    write(
+        "wrong.jsonl",
+        b"{\"text\": \"a\", \"label\": \"x\"}\n{\"text\"\n",
+    );
+    write("short.tsv", b"text\tlabel\na\tx\nb\ty\nc\tx\nd\ty\n");
+    write("other.tsv", b"text\tlabel\na\tz\n");
+    write("broken.gz", b"\x1f\x8bnothing");
+    write("run.toml", b"lr = 1e-3\nstep = 3\n");
+    let data = |name: &str| fails(folder.path(), &["train", "--device", "cpu", "--data", name]);
+    insta::assert_snapshot!(data("absent.tsv"), @"1 error: absent.tsv: No such file or directory (os error 2)");
+    insta::assert_snapshot!(data("ragged.tsv"), @"1 error: ragged.tsv:3: 1 fields, but the header has 2");
+    insta::assert_snapshot!(data("empty.csv"), @"1 error: empty.csv: the file is empty");
+    insta::assert_snapshot!(data("latin.tsv"), @"1 error: latin.tsv:3: not UTF-8: byte 0xe9");
+    assert!(data("wrong.jsonl").starts_with("1 error: wrong.jsonl:2: "));
+    assert!(data("broken.gz").starts_with("1 error: broken.gz: broken gzip: "));
+    let unknown = [
+        "train",
+        "--device",
+        "cpu",
+        "--data",
+        "short.tsv",
+        "--test",
+        "other.tsv",
+    ];
+    insta::assert_snapshot!(fails(folder.path(), &unknown), @"1 error: other.tsv:2: unknown label `z`: expected one of `x`, `y`");
+    let config = fails(folder.path(), &["train", "--config", "run.toml"]);
+    assert!(
+        config.starts_with("1 error: run.toml: unknown key `step`; known are "),
+        "{config}"
+    );
+    assert!(!folder.path().join("runs").exists(), "no run was begun");
+}
+
+#[test]
+fn a_corrupt_model_is_named() {
+    let folder = folder();
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    std::fs::write(model.join("config.json"), compacter_assets_files::CONFIG).unwrap();
+    std::fs::write(
+        model.join("tokenizer.json"),
+        compacter_assets_files::TOKENIZER,
+    )
+    .unwrap();
+    let weights = compacter_assets_files::WEIGHTS;
+    let mut bomb = weights.to_vec();
+    bomb[..8].copy_from_slice(&(u64::MAX / 2).to_le_bytes());
+    for bytes in [&weights[..weights.len() / 2], &weights[..5], &[], &bomb] {
+        std::fs::write(model.join("model.safetensors"), bytes).unwrap();
+        let error = fails(
+            folder.path(),
+            &["train", "--device", "cpu", "--model", "model"],
+        );
+        assert!(
+            error.starts_with("1 error: model/model.safetensors: "),
+            "{error}"
+        );
+    }
+    std::fs::write(model.join("config.json"), b"{\"d_model\": 0}").unwrap();
+    let error = fails(
+        folder.path(),
+        &["train", "--device", "cpu", "--model", "model"],
+    );
+    assert!(error.starts_with("1 error: model/config.json: "), "{error}");
+    std::fs::remove_file(model.join("config.json")).unwrap();
+    let error = fails(
+        folder.path(),
+        &["train", "--device", "cpu", "--model", "model"],
+    );
+    insta::assert_snapshot!(error, @"1 error: model/config.json: No such file or directory (os error 2)");
+}
+
+/// The bundled model's files, read from the crate that bundles them.
+mod compacter_assets_files {
+    pub const CONFIG: &[u8] = include_bytes!("../../assets/t5-nano/config.json");
+    pub const TOKENIZER: &[u8] = include_bytes!("../../assets/t5-nano/tokenizer.json");
+    pub const WEIGHTS: &[u8] = include_bytes!("../../assets/t5-nano/model.safetensors");
+}
+
+#[test]
+fn counts_are_the_references() {
+    let folder = folder();
+    let reference: Value =
+        serde_json::from_str(include_str!("../fixtures/reference/params.json")).unwrap();
+    for size in ["t5-small", "t5-base", "t5-large"] {
+        let printed = done(
+            folder.path(),
+            &["params", "--model", size, "--all", "--json"],
+        );
+        let rows: Vec<Value> = serde_json::from_str(&printed).unwrap();
+        assert_eq!(rows.len(), 4);
+        for row in rows {
+            let name = match row["method"].as_str().unwrap() {
+                "full" => "full-fine-tuning",
+                name => name,
+            };
+            let expected = &reference["models"][size]["methods"][name]["vocab_32128"];
+            assert_eq!(row["trainable"], expected["trainable"], "{size} {name}");
+            let percent = expected["percent_of_own_base"].as_f64().unwrap();
+            assert!(
+                (row["percent"].as_f64().unwrap() - percent).abs() < 1e-9,
+                "{size} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn devices_and_completions_are_listed() {
+    let folder = folder();
+    let devices: Value =
+        serde_json::from_str(&done(folder.path(), &["devices", "--json"])).unwrap();
+    assert!(devices["adapters"].is_array() && devices["reason"].is_string());
+    for adapter in devices["adapters"].as_array().unwrap() {
+        if adapter["kind"] == "software" {
+            assert_ne!(devices["auto"], format!("gpu:{}", adapter["index"]));
+        }
+    }
+    assert!(done(folder.path(), &["devices"]).contains("\nauto takes "));
+    assert!(done(folder.path(), &["completions", "bash"]).contains("_compacter"));
+}
+
+#[test]
+fn a_small_run_from_training_to_answers() {
+    let folder = folder();
+    let train = [
+        "train",
+        "--device",
+        "cpu",
+        "--steps",
+        "4",
+        "--batch",
+        "8",
+        "--eval-every",
+        "2",
+        "--json",
+    ];
+    let printed = done(folder.path(), &train);
+    let line = printed.lines().last().unwrap();
+    let report: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(report["method"], "compacter++");
+    assert_eq!(
+        (&report["metric"], &report["steps"]),
+        (&"accuracy".into(), &4.into())
+    );
+    for key in [
+        "trainable",
+        "percent",
+        "score_before",
+        "score_after",
+        "majority",
+        "seconds",
+    ] {
+        assert!(report[key].as_f64().unwrap() > 0.0, "{key}: {line}");
+    }
+    let run = folder.path().join("runs/reviews-compacter++-1");
+    let size = std::fs::metadata(run.join("adapter.safetensors"))
+        .unwrap()
+        .len();
+    assert_eq!(report["adapter_bytes"], size);
+    for file in [
+        "config.json",
+        "metrics.jsonl",
+        "checkpoint.safetensors",
+        "summary.json",
+    ] {
+        assert!(run.join(file).is_file(), "{file}");
+    }
+    let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let events: Vec<Value> = metrics
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!(
+        (count("started"), count("before"), count("step")),
+        (1, 1, 4)
+    );
+    assert_eq!((count("evaluated"), count("finished")), (2, 1));
+
+    let name = "runs/reviews-compacter++-1";
+    let scores = done(
+        folder.path(),
+        &["eval", "--run", name, "--device", "cpu", "--json"],
+    );
+    let scores: Value = serde_json::from_str(&scores).unwrap();
+    assert_eq!(scores["score"], report["score_after"]);
+
+    let predict = [
+        "predict",
+        "--device",
+        "cpu",
+        "--json",
+        "Never again.",
+        "Lovely.",
+    ];
+    let answers = done(folder.path(), &predict);
+    assert_eq!(answers.lines().count(), 2);
+    for line in answers.lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let shares = answer["probabilities"].as_object().unwrap();
+        let sum: f64 = shares.values().map(|share| share.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-9 && shares.len() == 2, "{line}");
+        assert!(["positive", "negative"].contains(&answer["answer"].as_str().unwrap()));
+    }
+
+    let again = fails(folder.path(), &["train", "--device", "cpu", "--out", name]);
+    insta::assert_snapshot!(again, @"2 error: runs/reviews-compacter++-1 already holds a run: go on with it by `train --resume --out runs/reviews-compacter++-1`, or choose another --out");
+    let changed = fails(
+        folder.path(),
+        &["train", "--resume", "--out", name, "--lr", "1"],
+    );
+    insta::assert_snapshot!(changed, @"2 error: --lr cannot be changed when a run goes on: leave it out, or start a new run");
+    let finished = done(
+        folder.path(),
+        &["train", "--resume", "--out", name, "--json"],
+    );
+    assert_eq!(serde_json::from_str::<Value>(&finished).unwrap(), report);
+}
+
+#[test]
+fn own_data_by_file_and_seeds() {
+    let folder = folder();
+    let mut rows = String::from("body,kind\n");
+    for index in 0..24 {
+        let (body, kind) = [("good, really", "up"), ("bad", "down")][index % 2];
+        rows.push_str(&format!("\"{body} {index}\",{kind}\n"));
+    }
+    std::fs::write(folder.path().join("mine.csv"), rows).unwrap();
+    let toml = "data = 'mine.csv'\ntext = 'body'\nlabel = 'kind'\nsteps = 9\nbatch = 4\n";
+    std::fs::write(folder.path().join("run.toml"), toml).unwrap();
+    let train = [
+        "train", "--config", "run.toml", "--steps", "1", "--seeds", "2", "--device", "cpu",
+        "--json",
+    ];
+    let report: Value = serde_json::from_str(&done(folder.path(), &train)).unwrap();
+    assert_eq!(
+        (&report["task"], &report["steps"]),
+        (&"mine".into(), &1.into())
+    );
+    assert_eq!(report["seeds"]["count"], 2);
+    let scores = report["seeds"]["scores"].as_array().unwrap();
+    let mean = scores
+        .iter()
+        .map(|score| score.as_f64().unwrap())
+        .sum::<f64>()
+        / 2.0;
+    assert!((report["score_after"].as_f64().unwrap() - mean).abs() < 1e-9);
+    let run = folder.path().join("runs/mine-compacter++-1");
+    assert!(run.join("seed-42/adapter.safetensors").is_file());
+    assert!(run.join("seed-43/adapter.safetensors").is_file());
+}
+
+#[test]
+fn bench_reports_each_method() {
+    let folder = folder();
+    let arguments = [
+        "bench",
+        "--size",
+        "bundled",
+        "--methods",
+        "adapter,compacter",
+        "--batch",
+        "2",
+        "--source",
+        "8",
+        "--rounds",
+        "2",
+        "--device",
+        "cpu",
+        "--json",
+    ];
+    let rows: Vec<Value> = serde_json::from_str(&done(folder.path(), &arguments)).unwrap();
+    let names: Vec<&str> = rows
+        .iter()
+        .map(|row| row["method"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["adapter", "compacter"]);
+    for row in rows {
+        let [median, min, max] =
+            ["median_s", "min_s", "max_s"].map(|key| row[key].as_f64().unwrap());
+        assert!(min > 0.0 && min <= median && median <= max);
+        assert!(row["dispatches"].is_null());
+        assert_eq!(row["peak_mib"].is_number(), cfg!(target_os = "linux"));
+    }
+}
