@@ -55,10 +55,16 @@ fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     )
 }
 
+/// Kernels launched, so that a test sees that it did not test the composition instead.
+#[cfg(test)]
+pub(super) static LAUNCHED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
 fn launch(permutation: Permutation, grid: (u32, u32), tensors: &[&CubeTensor], info: &[u32]) {
     let Some(client) = tensors.first().map(|tensor| &tensor.client) else {
         return;
     };
+    #[cfg(test)]
+    LAUNCHED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let info = client.create_from_slice(bytemuck::cast_slice(info));
     let mut buffers: Vec<_> = tensors
         .iter()

@@ -70,12 +70,11 @@ impl KernelBackend for Flex {
                 loops::adapter_backward(&adapter, values, grad, &mut sums, true);
             }),
             false => {
-                let mut copy = grad.to_contiguous();
-                if let Some(grad) = copy.as_slice::<f32>().map(<[f32]>::to_vec).as_mut() {
+                let row = grad.to_contiguous();
+                if let Some(grad) = row.as_slice::<f32>().map(<[f32]>::to_vec).as_mut() {
                     loops::adapter_backward(&adapter, values, grad, &mut sums, false);
                 }
-                copy = composed::nothing::<Self>(&copy);
-                copy
+                composed::nothing::<Self>(&grad)
             }
         };
         let Some((packed_sums, rule_sums)) = sums.map(|sums| sums.finish(&shape)) else {

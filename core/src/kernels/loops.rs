@@ -1,16 +1,13 @@
 //! Plain f32 loops of the CPU backend, written so that the compiler vectorises them.
 //!
-//! Rows are taken in tiles of [`ROWS`]: the wide products run along the model's width, everything
+//! Rows are taken in tiles of `ROWS`: the wide products run along the model's width, everything
 //! as small as the bottleneck runs across the rows of a tile, one vector lane per row.
 
+use super::lanes::{
+    ROWS, Rows, add_rows, dot, fma, mix, narrow_in, narrow_out, narrow_sums, rule_sums, wide_in,
+    wide_out, wide_sums,
+};
 use super::{AdapterShape, DropoutMask};
-
-/// Rows of a tile.
-const ROWS: usize = 8;
-/// Elements that the wide loops take at once.
-const LANES: usize = 16;
-/// One value for each row of a tile.
-type Rows = [f32; ROWS];
 
 /// Compiles `$body` for the vector units that there may be, and picks at run time.
 macro_rules! versions {
@@ -43,12 +40,6 @@ macro_rules! versions {
     };
 }
 
-/// `a·b + c`, fused where that is one instruction (elsewhere it is a slow library call).
-#[inline(always)]
-fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
 /// `e^x` for |x| ≤ 80, to about an ulp (Cephes' polynomial).
 #[inline(always)]
 fn exp<const FMA: bool>(x: f32) -> f32 {
@@ -76,7 +67,7 @@ fn exp<const FMA: bool>(x: f32) -> f32 {
 /// gelu_new as `x·sigmoid(2z)`, which has no cancellation, and its slope.
 #[inline(always)]
 fn gelu<const FMA: bool>(x: f32) -> (f32, f32) {
-    const FACTOR: f32 = 1.595_769_1; // 2·√(2/π)
+    const FACTOR: f32 = 1.595_769; // 2·√(2/π)
     const CUBIC: f32 = 0.044_715;
     let square = x * x;
     let inner = (FACTOR * x * fma::<FMA>(CUBIC, square, 1.0)).clamp(-80.0, 80.0);
@@ -220,254 +211,6 @@ impl Sums {
             [s_down, t_down, b_down, s_up, t_up, b_up].concat(),
             self.rule,
         )
-    }
-}
-
-/// Four rows of a matrix, from row `first`.
-#[inline(always)]
-fn four(matrix: &[f32], first: usize, width: usize) -> [&[f32]; 4] {
-    std::array::from_fn(|index| &matrix[(first + index) * width..(first + index + 1) * width])
-}
-
-/// Dot products of x with `N` rows.
-#[inline(always)]
-fn dots<const FMA: bool, const N: usize>(x: &[f32], rows: [&[f32]; N]) -> [f32; N] {
-    let mut lanes = [[0.0f32; LANES]; N];
-    let whole = x.len() / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        let x = &x[start..start + LANES];
-        for (lanes, row) in lanes.iter_mut().zip(rows) {
-            let row = &row[start..start + LANES];
-            for lane in 0..LANES {
-                lanes[lane] = fma::<FMA>(x[lane], row[lane], lanes[lane]);
-            }
-        }
-    }
-    std::array::from_fn(|index| {
-        let mut sums = lanes[index];
-        for half in [8, 4, 2, 1] {
-            for lane in 0..half {
-                sums[lane] += sums[lane + half];
-            }
-        }
-        let rest = x[whole..].iter().zip(&rows[index][whole..]);
-        rest.fold(sums[0], |sum, (x, row)| fma::<FMA>(*x, *row, sum))
-    })
-}
-
-/// `out += Σ factor·row`.
-#[inline(always)]
-fn add_rows<const FMA: bool, const N: usize>(
-    out: &mut [f32],
-    factors: [f32; N],
-    rows: [&[f32]; N],
-) {
-    let rows = rows.map(|row| &row[..out.len()]);
-    for (q, out) in out.iter_mut().enumerate() {
-        let mut sum = *out;
-        for index in 0..N {
-            sum = fma::<FMA>(factors[index], rows[index][q], sum);
-        }
-        *out = sum;
-    }
-}
-
-/// `u[block, channel] = Σ_p x[block, p]·m[channel, p]` of wide rows.
-#[inline(always)]
-fn wide_in<const FMA: bool>(x: &[f32], m: &[f32], n: usize, channels: usize, u: &mut [Rows]) {
-    let width = m.len() / channels;
-    for (row, x) in x.chunks_exact(n * width).enumerate() {
-        for (block, x) in x.chunks_exact(width).enumerate() {
-            let u = &mut u[block * channels..(block + 1) * channels];
-            let mut channel = 0;
-            while channel + 4 <= channels {
-                let sums = dots::<FMA, 4>(x, four(m, channel, width));
-                for index in 0..4 {
-                    u[channel + index][row] = sums[index];
-                }
-                channel += 4;
-            }
-            for channel in channel..channels {
-                u[channel][row] = dots::<FMA, 1>(x, [&m[channel * width..][..width]])[0];
-            }
-        }
-    }
-}
-
-/// `y[block, q] += Σ_channel v[block, channel]·m[channel, q]` of wide rows.
-#[inline(always)]
-fn wide_out<const FMA: bool>(v: &[Rows], m: &[f32], n: usize, channels: usize, y: &mut [f32]) {
-    let width = m.len() / channels;
-    for (row, y) in y.chunks_exact_mut(n * width).enumerate() {
-        for (block, y) in y.chunks_exact_mut(width).enumerate() {
-            let v = &v[block * channels..(block + 1) * channels];
-            let mut channel = 0;
-            while channel + 4 <= channels {
-                let factors = std::array::from_fn(|index| v[channel + index][row]);
-                add_rows::<FMA, 4>(y, factors, four(m, channel, width));
-                channel += 4;
-            }
-            for channel in channel..channels {
-                add_rows::<FMA, 1>(y, [v[channel][row]], [&m[channel * width..][..width]]);
-            }
-        }
-    }
-}
-
-/// `sums[channel, p] += Σ_{row, block} v[block, channel]·z[row, block, p]` of wide rows.
-#[inline(always)]
-fn wide_sums<const FMA: bool>(v: &[Rows], z: &[f32], n: usize, channels: usize, sums: &mut [f32]) {
-    let width = sums.len() / channels;
-    let rows = z.len() / (n * width);
-    let whole = width / LANES * LANES;
-    let mut first = 0;
-    while first < channels {
-        let count = if first + 4 <= channels { 4 } else { 1 };
-        for start in (0..whole).step_by(LANES) {
-            if count == 4 {
-                sum_block::<FMA, 4>(v, z, [n, channels, rows, width, first, start], sums);
-            } else {
-                sum_block::<FMA, 1>(v, z, [n, channels, rows, width, first, start], sums);
-            }
-        }
-        for channel in first..first + count {
-            for p in whole..width {
-                let mut sum = sums[channel * width + p];
-                for row in 0..rows {
-                    for block in 0..n {
-                        let factor = v[block * channels + channel][row];
-                        sum = fma::<FMA>(factor, z[(row * n + block) * width + p], sum);
-                    }
-                }
-                sums[channel * width + p] = sum;
-            }
-        }
-        first += count;
-    }
-}
-
-/// [`wide_sums`] for `N` channels and [`LANES`] elements, held in registers.
-#[inline(always)]
-fn sum_block<const FMA: bool, const N: usize>(
-    v: &[Rows],
-    z: &[f32],
-    [n, channels, rows, width, first, start]: [usize; 6],
-    sums: &mut [f32],
-) {
-    let mut lanes = [[0.0f32; LANES]; N];
-    for block in 0..n {
-        let v = &v[block * channels + first..][..N];
-        for row in 0..rows.min(ROWS) {
-            let z = &z[(row * n + block) * width + start..][..LANES];
-            for index in 0..N {
-                let factor = v[index][row];
-                for lane in 0..LANES {
-                    lanes[index][lane] = fma::<FMA>(factor, z[lane], lanes[index][lane]);
-                }
-            }
-        }
-    }
-    for (index, lanes) in lanes.iter().enumerate() {
-        let sums = &mut sums[(first + index) * width + start..][..LANES];
-        for lane in 0..LANES {
-            sums[lane] += lanes[lane];
-        }
-    }
-}
-
-#[inline(always)]
-fn add<const FMA: bool>(out: &mut Rows, factor: f32, x: &Rows) {
-    for row in 0..ROWS {
-        out[row] = fma::<FMA>(factor, x[row], out[row]);
-    }
-}
-
-#[inline(always)]
-fn dot(a: &Rows, b: &Rows) -> f32 {
-    let mut products: Rows = std::array::from_fn(|row| a[row] * b[row]);
-    for half in [4, 2, 1] {
-        for row in 0..half {
-            products[row] += products[row + half];
-        }
-    }
-    products[0]
-}
-
-/// `v[c, (i, ρ)] = Σ_a A[i, a, c]·u[a, (i, ρ)]`, or with `A_i` transposed.
-#[inline(always)]
-fn mix<const FMA: bool, const TRANSPOSED: bool>(
-    rule: &[f32],
-    u: &[Rows],
-    n: usize,
-    r: usize,
-    v: &mut [Rows],
-) {
-    let channels = n * r;
-    for (c, v) in v.chunks_exact_mut(channels).enumerate() {
-        for (channel, v) in v.iter_mut().enumerate() {
-            let rule = &rule[channel / r * n * n..][..n * n];
-            *v = [0.0; ROWS];
-            for a in 0..n {
-                let factor = if TRANSPOSED {
-                    rule[c * n + a]
-                } else {
-                    rule[a * n + c]
-                };
-                add::<FMA>(v, factor, &u[a * channels + channel]);
-            }
-        }
-    }
-}
-
-/// `out[block, q] += Σ_channel v[block, channel]·m[channel, q]` of narrow rows.
-#[inline(always)]
-fn narrow_out<const FMA: bool>(v: &[Rows], m: &[f32], channels: usize, out: &mut [Rows]) {
-    let width = m.len() / channels;
-    for (v, out) in v.chunks_exact(channels).zip(out.chunks_exact_mut(width)) {
-        for (q, out) in out.iter_mut().enumerate() {
-            for (channel, v) in v.iter().enumerate() {
-                add::<FMA>(out, m[channel * width + q], v);
-            }
-        }
-    }
-}
-
-/// `u[block, channel] = Σ_p x[block, p]·m[channel, p]` of narrow rows.
-#[inline(always)]
-fn narrow_in<const FMA: bool>(x: &[Rows], m: &[f32], channels: usize, u: &mut [Rows]) {
-    let width = m.len() / channels;
-    for (x, u) in x.chunks_exact(width).zip(u.chunks_exact_mut(channels)) {
-        for (m, u) in m.chunks_exact(width).zip(u) {
-            *u = [0.0; ROWS];
-            for (factor, x) in m.iter().zip(x) {
-                add::<FMA>(u, *factor, x);
-            }
-        }
-    }
-}
-
-/// `sums[channel, p] += Σ_{row, block} v[block, channel]·z[block, p]` of narrow rows.
-#[inline(always)]
-fn narrow_sums(v: &[Rows], z: &[Rows], channels: usize, sums: &mut [f32]) {
-    let width = sums.len() / channels;
-    for (v, z) in v.chunks_exact(channels).zip(z.chunks_exact(width)) {
-        for (v, sums) in v.iter().zip(sums.chunks_exact_mut(width)) {
-            for (z, sum) in z.iter().zip(sums) {
-                *sum += dot(v, z);
-            }
-        }
-    }
-}
-
-/// `sums[i, a, c] += Σ_{row, ρ} u[a, (i, ρ)]·grad_v[c, (i, ρ)]`.
-#[inline(always)]
-fn rule_sums(u: &[Rows], grad_v: &[Rows], n: usize, r: usize, sums: &mut [f32]) {
-    for (index, sum) in sums.iter_mut().enumerate() {
-        let (i, a, c) = (index / (n * n), index / n % n, index % n);
-        for rho in 0..r {
-            let channel = i * r + rho;
-            *sum += dot(&u[a * n * r + channel], &grad_v[c * n * r + channel]);
-        }
     }
 }
 

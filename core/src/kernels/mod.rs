@@ -8,6 +8,7 @@ mod autodiff;
 mod composed;
 mod cube;
 mod flex;
+mod lanes;
 mod loops;
 mod shape;
 #[cfg(test)]

@@ -14,6 +14,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Packed groups of a method: name, and the name and shape of each part.
+type Groups = Vec<(String, Vec<(String, Vec<usize>)>)>;
+/// Shape and values.
+type Host = (Vec<usize>, Vec<f64>);
+
 pub fn compare(fixtures: &Fixtures, device: &Device, compared: &mut Compared) {
     for folder in fixtures.methods() {
         let config = json(&folder.join("config.json"));
@@ -136,7 +141,7 @@ fn reference_name(name: &str, task: &str) -> String {
 }
 
 /// Our tensors (name, shape) of a method, by packed group.
-fn parts(method: &Method, config: &T5Config) -> Vec<(String, Vec<(String, Vec<usize>)>)> {
+fn parts(method: &Method, config: &T5Config) -> Groups {
     let added = method.added(config).into_iter().map(|group| {
         (
             group.name,
@@ -157,11 +162,7 @@ fn parts(method: &Method, config: &T5Config) -> Vec<(String, Vec<(String, Vec<us
 }
 
 /// A tensor of the reference; the bias of a hypercomplex layer is called `b` there.
-fn find<'a>(
-    all: &'a Tensors,
-    prefix: &str,
-    name: &str,
-) -> Option<(String, &'a (Vec<usize>, Vec<f64>))> {
+fn find<'a>(all: &'a Tensors, prefix: &str, name: &str) -> Option<(String, &'a Host)> {
     let full = format!("{prefix}{name}");
     let short = full
         .strip_suffix("_sampler.bias")
@@ -174,7 +175,7 @@ fn find<'a>(
 }
 
 fn serialize<'a>(
-    tensors: impl Iterator<Item = (String, &'a (Vec<usize>, Vec<f64>))>,
+    tensors: impl Iterator<Item = (String, &'a Host)>,
     metadata: Option<HashMap<String, String>>,
 ) -> Vec<u8> {
     let owned: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
@@ -211,7 +212,7 @@ struct Loaded {
     start: Weights,
     batch: Batch,
     expected: Tensors,
-    groups: Vec<(String, Vec<(String, Vec<usize>)>)>,
+    groups: Groups,
 }
 
 fn load(folder: &Path, config: &Value, method: &Method, device: &Device) -> Loaded {
@@ -412,7 +413,7 @@ fn directory(
 
 /// Calls `f(reference name, ours, theirs)` for every part of every packed tensor.
 fn for_parts(
-    groups: &[(String, Vec<(String, Vec<usize>)>)],
+    groups: &Groups,
     got: &std::collections::BTreeMap<String, Tensor<2>>,
     task: &str,
     expected: &Tensors,
