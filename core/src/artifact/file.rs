@@ -2,7 +2,7 @@
 
 use crate::engine::float_values;
 use crate::method::{Group, Method, Part};
-use crate::t5::{T5, T5Config, Weights, read_safetensors, two_dims, upload};
+use crate::t5::{T5, T5Config, Weights, read_safetensors, upload};
 use crate::task::Scoring;
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, TensorView};
@@ -163,10 +163,7 @@ pub fn load(bytes: &[u8], file: &str, model: &T5) -> Result<(Header, Weights)> {
                 }
             }
         }
-        let shape = match group.parts.as_slice() {
-            [part] => two_dims(&part.shape),
-            _ => [1, group.len()],
-        };
+        let shape = group.packed_shape();
         tensors.insert(group.name, upload(values, shape, model.device()));
     }
     if let Some(name) = found.keys().next() {

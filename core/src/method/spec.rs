@@ -172,6 +172,14 @@ impl Group {
         self.parts.iter().map(Part::len).sum()
     }
 
+    /// Rows and columns of the packed tensor: a lone matrix stays `[out, in]`, all else is one row.
+    pub fn packed_shape(&self) -> [usize; 2] {
+        match self.parts.as_slice() {
+            [Part { shape, .. }] if shape.len() == 2 => [shape[0], shape[1]],
+            _ => [1, self.len()],
+        }
+    }
+
     /// Whether it has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

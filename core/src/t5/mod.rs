@@ -29,8 +29,8 @@ pub use forward::{Forward, Inputs};
 #[cfg(feature = "engine")]
 pub use layers::rms_norm;
 #[cfg(feature = "engine")]
-pub use model::{T5, Weights};
+pub(crate) use model::upload;
 #[cfg(feature = "engine")]
-pub(crate) use model::{two_dims, upload};
+pub use model::{T5, Weights};
 #[cfg(feature = "engine")]
 pub(crate) use weights::read_safetensors;

@@ -66,7 +66,7 @@ pub struct Weights {
 }
 
 /// A vector becomes `[1, len]`, a matrix stays, more dimensions are packed as `[1, len]`.
-pub(crate) fn two_dims(shape: &[usize]) -> [usize; 2] {
+pub(super) fn two_dims(shape: &[usize]) -> [usize; 2] {
     match shape {
         [rows, columns] => [*rows, *columns],
         _ => [1, shape.iter().product()],

@@ -1,6 +1,6 @@
 //! The trained tensors of a method: initialised, tracked, frozen.
 
-use super::model::{two_dims, upload};
+use super::model::upload;
 use super::{T5, Weights};
 use crate::Result;
 use crate::method::{Init, Method};
@@ -22,10 +22,7 @@ impl Weights {
                     Init::Uniform(bound) => ((stream.uniform() * 2.0 - 1.0) * bound) as f32,
                 }));
             }
-            let shape = match group.parts.as_slice() {
-                [part] => two_dims(&part.shape),
-                _ => [1, group.len()],
-            };
+            let shape = group.packed_shape();
             tensors.insert(group.name, upload(values, shape, model.device()));
         }
         for (name, _) in method.trained_base(model.config()) {

@@ -6,7 +6,7 @@ use crate::random::Stream;
 use crate::{Error, Result};
 use burn::tensor::Device;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Carried by published files, used by nothing (Hugging Face lists it as unexpected).
 const IGNORED: &str = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
@@ -82,27 +82,33 @@ impl T5 {
             .map(|(file, _)| file.as_str())
             .collect::<Vec<_>>()
             .join(", ");
-        let mut tensors = BTreeMap::new();
-        for (name, shape) in config.tensors() {
-            // Files that carry only a copy of the table name it by the copy.
-            let alias = match name.as_str() {
-                "shared.weight" if !found.contains_key(&name) => COPIES[0],
-                _ => name.as_str(),
+        // Files that carry only a copy of the table name it by the copy.
+        let named_so = |name: &String| match name.as_str() {
+            "shared.weight" if !found.contains_key(name) => COPIES[0].to_string(),
+            _ => name.clone(),
+        };
+        let own: Vec<_> = config
+            .tensors()
+            .into_iter()
+            .map(|(name, shape)| (named_so(&name), name, shape))
+            .collect();
+        for (alias, name, shape) in &own {
+            let Some((have, _, file)) = found.get(alias) else {
+                let message = format!("missing, expected {shape:?}");
+                return Err(Error::tensor(&all, name, message));
             };
-            let Some((have, values, file)) = found.get(alias) else {
-                return Err(Error::tensor(
-                    &all,
-                    name,
-                    format!("missing, expected {shape:?}"),
-                ));
-            };
-            if *have != shape {
+            if have != shape {
                 let message = format!("is {have:?}, expected {shape:?} by config.json");
                 return Err(Error::tensor(*file, name, message));
             }
-            tensors.insert(name, upload(values.clone(), two_dims(&shape), device));
         }
-        refuse_extra(&found, &tensors)?;
+        refuse_extra(&found, &config)?;
+        let mut tensors = BTreeMap::new();
+        for (alias, name, shape) in own {
+            if let Some((_, values, _)) = found.remove(&alias) {
+                tensors.insert(name, upload(values, two_dims(&shape), device));
+            }
+        }
         Ok(Self::new(config, tensors, device))
     }
 
@@ -127,13 +133,14 @@ impl T5 {
     }
 }
 
-fn refuse_extra<T>(
+fn refuse_extra(
     found: &BTreeMap<String, (Vec<usize>, Vec<f32>, &str)>,
-    used: &BTreeMap<String, T>,
+    config: &T5Config,
 ) -> Result<()> {
+    let own: BTreeSet<String> = config.tensors().into_iter().map(|(name, _)| name).collect();
     let shared = found.get("shared.weight").or_else(|| found.get(COPIES[0]));
     for (name, (shape, values, file)) in found {
-        if used.contains_key(name) || name == IGNORED {
+        if own.contains(name) || name == IGNORED {
             continue;
         }
         if !COPIES.contains(&name.as_str()) {

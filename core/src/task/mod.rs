@@ -52,6 +52,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// Name of the first metric, the one that scores are; empty where there is none.
+    pub fn metric(&self) -> &'static str {
+        self.metrics.first().map_or("", |metric| metric.name())
+    }
+
     /// The first metric, on the test rows, of always answering with the most frequent training
     /// label; none where there are no labels.
     pub fn majority(&self) -> Option<f64> {

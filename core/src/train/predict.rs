@@ -49,6 +49,12 @@ impl Predictor {
         Ok(scores.iter().map(|row| softmax(row)).collect())
     }
 
+    /// The label with the highest of these probabilities, the first of equals; empty without labels.
+    pub fn likeliest(&self, probabilities: &[f64]) -> &str {
+        let label = self.header.labels.get(super::score::best(probabilities));
+        label.map_or("", String::as_str)
+    }
+
     /// Greedy text per source.
     pub async fn generate_async(&self, sources: &[&str]) -> Result<Vec<String>> {
         self.scorer().generate(sources).await

@@ -129,8 +129,16 @@ fn row(source: &[u32], target: &[u32]) -> Row {
     }
 }
 
-/// Index of the largest value.
-fn best(values: &[f64]) -> usize {
+/// Index of the largest value, the first of equals.
+pub(super) fn best(values: &[f64]) -> usize {
     let better = |best: usize, i: usize| if values[i] > values[best] { i } else { best };
     (1..values.len()).fold(0, better)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn of_equals_the_first() {
+        assert_eq!(super::best(&[0.2, 0.4, 0.4]), 1);
+    }
 }

@@ -56,7 +56,11 @@ impl Session {
         settings: Settings,
     ) -> Result<Self> {
         settings.check()?;
-        let rows = tokenize(&task.train, &tokenizer, settings.max_source)?;
+        let row = |example: &Example| {
+            let max_source = settings.max_source;
+            Row::from_text(&tokenizer, &example.source, &example.target, max_source)
+        };
+        let rows = task.train.iter().map(row).collect::<Result<Vec<_>>>()?;
         if rows.is_empty() {
             return Err(Error::Setting(format!("{}: no training rows", task.name)));
         }
@@ -250,12 +254,7 @@ impl Session {
         self.progress.phase = Phase::Done;
         let config = self.trainer.model().config();
         let method = &self.settings.method;
-        let metric = self
-            .task
-            .metrics
-            .first()
-            .map(|m| m.name().to_string())
-            .unwrap_or_default();
+        let metric = self.task.metric().to_string();
         Ok(Event::Finished(Summary {
             method: method.name.clone(),
             task: self.task.name.clone(),
@@ -284,21 +283,6 @@ impl Session {
 
     /// The task's first metric out of all.
     fn first(&self, metrics: &Metrics) -> f64 {
-        let first = self
-            .task
-            .metrics
-            .first()
-            .and_then(|metric| metrics.get(metric.name()));
-        first.copied().unwrap_or(0.0)
+        metrics.get(self.task.metric()).copied().unwrap_or(0.0)
     }
-}
-
-fn tokenize(examples: &[Example], tokenizer: &Tokenizer, max_source: usize) -> Result<Vec<Row>> {
-    let row = |example: &Example| {
-        Ok(Row {
-            source: tokenizer.encode(&example.source, max_source)?,
-            target: tokenizer.encode(&example.target, 0)?,
-        })
-    };
-    examples.iter().map(row).collect()
 }

@@ -52,11 +52,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let task = data::load(&options, header.method.task_prefix)?;
     let start = Instant::now();
     let metrics = trained.predictor.evaluate(&task)?;
-    let metric = task
-        .metrics
-        .first()
-        .map(|metric| metric.name().to_string())
-        .unwrap_or_default();
+    let metric = task.metric().to_string();
     let scores = Scores {
         score: metrics.get(&metric).copied().unwrap_or(f64::NAN),
         method: header.method.name.clone(),

@@ -140,7 +140,7 @@ fn answer(trained: &Trained, lines: &[String], json: bool) -> Result<()> {
         Scoring::Generate => trained.predictor.generate(&sources)?,
         Scoring::Likelihood => shares
             .iter()
-            .map(|shares| likeliest(&header.labels, shares))
+            .map(|shares| trained.predictor.likeliest(shares).to_string())
             .collect(),
     };
     for ((text, answer), shares) in lines.iter().zip(&answers).zip(&shares) {
@@ -163,26 +163,4 @@ fn answer(trained: &Trained, lines: &[String], json: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The first of the labels with the highest probability.
-fn likeliest(labels: &[String], shares: &[f64]) -> String {
-    let mut best = 0;
-    for (index, share) in shares.iter().enumerate() {
-        if *share > shares[best] {
-            best = index;
-        }
-    }
-    labels.get(best).cloned().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::likeliest;
-
-    #[test]
-    fn of_equals_the_first() {
-        let labels = ["a", "b", "c"].map(String::from);
-        assert_eq!(likeliest(&labels, &[0.2, 0.4, 0.4]), "b");
-    }
 }

@@ -5,6 +5,7 @@
 
 mod fixtures;
 mod functions;
+mod layout;
 mod methods;
 
 use compacter_core::{Device, DeviceKind, cpu_device, gpu_device};
