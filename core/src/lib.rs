@@ -33,7 +33,8 @@
 //! }
 //! let adapter = session.adapter()?; // the bytes of an adapter file, some kilobytes
 //! let predictor = Predictor::new(model, tokens, &adapter, "adapter.safetensors")?;
-//! println!("{:?}", predictor.probabilities(&["a fine play"])?);
+//! let source = task::own_source("films", "a fine play", None);
+//! println!("{:?}", predictor.probabilities(&[&source])?);
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "engine"))]

@@ -6,7 +6,7 @@ use crate::options::DataOptions;
 use anyhow::Result;
 use compacter_core::data::{Format, Table, read_table};
 use compacter_core::random::Stream;
-use compacter_core::task::{Columns, Task, glue, glue_source, own};
+use compacter_core::task::{Columns, Example, Task, glue, glue_source, own};
 use std::path::Path;
 
 /// The task that is trained when none is named.
@@ -28,14 +28,22 @@ pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
         Some(path) => own_file(options, path, seed)?,
         None => bundled(options, seed)?,
     };
-    if let Some(rows) = options.train_samples {
-        if rows == 0 {
-            return Err(usage("--train-samples 0: it must be at least 1"));
-        }
-        Stream::new(seed, "train-samples").shuffle(&mut task.train);
-        task.train.truncate(rows);
-    }
+    let (train, eval) = (options.train_samples, options.eval_samples);
+    sample(&mut task.train, train, seed, "train-samples")?;
+    sample(&mut task.validation, eval, seed, "eval-samples")?;
+    sample(&mut task.test, eval, seed, "eval-samples")?;
     Ok(task)
+}
+
+/// Keeps `count` rows drawn at random; `flag` names the option and its stream.
+fn sample(rows: &mut Vec<Example>, count: Option<usize>, seed: u64, flag: &str) -> Result<()> {
+    let Some(count) = count else { return Ok(()) };
+    if count == 0 {
+        return Err(usage(format!("--{flag} 0: it must be at least 1")));
+    }
+    Stream::new(seed, flag).shuffle(rows);
+    rows.truncate(count);
+    Ok(())
 }
 
 /// Whether these options mean a GLUE task: only those come from a folder.

@@ -49,6 +49,9 @@ pub(crate) struct DataOptions {
     /// Train on this many rows, drawn at random
     #[arg(long, value_name = "ROWS", help_heading = "Data")]
     pub(crate) train_samples: Option<usize>,
+    /// Score on this many validation and test rows each, drawn at random
+    #[arg(long, value_name = "ROWS", help_heading = "Data")]
+    pub(crate) eval_samples: Option<usize>,
     /// Seed of the splits [default: 42]
     #[arg(long, value_name = "SEED", help_heading = "Data")]
     pub(crate) data_seed: Option<u64>,
@@ -149,6 +152,7 @@ impl DataOptions {
             label: self.label.or(other.label),
             target: self.target.or(other.target),
             train_samples: self.train_samples.or(other.train_samples),
+            eval_samples: self.eval_samples.or(other.eval_samples),
             data_seed: self.data_seed.or(other.data_seed),
         }
     }

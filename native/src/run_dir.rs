@@ -2,6 +2,7 @@
 
 use crate::checksum::sha256;
 use crate::failure::usage;
+use crate::files;
 use anyhow::{Context, Result};
 use compacter_core::Error;
 use serde::Serialize;
@@ -124,6 +125,27 @@ impl RunDir {
             .with_context(|| format!("{} cannot be written", path.display()))
     }
 
+    /// Takes the lines after `step` back out of the metrics, and one that a crash cut off: a run
+    /// that goes on does those steps again. `None` for all lines.
+    pub(crate) fn rewind_log(&self, step: Option<usize>) -> Result<()> {
+        if !self.holds(METRICS) {
+            return Ok(());
+        }
+        let bytes = files::read(&self.file(METRICS))?;
+        let kept = |line: &&[u8]| {
+            let value: Option<serde_json::Value> = serde_json::from_slice(line).ok();
+            match (value, step) {
+                (Some(value), Some(last)) => value["step"].as_u64().unwrap_or(0) <= last as u64,
+                _ => false,
+            }
+        };
+        let lines: Vec<&[u8]> = bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(kept)
+            .collect();
+        self.write(METRICS, &lines.concat())
+    }
+
     /// Replaces the checkpoint. Between the two renames the sums of both are listed, so that a
     /// crash at any point leaves a checkpoint that its sums vouch for.
     pub(crate) fn write_checkpoint(&self, bytes: &[u8]) -> Result<()> {
@@ -210,6 +232,23 @@ mod tests {
                 .to_string()
                 .contains("damaged")
         );
+    }
+
+    #[test]
+    fn the_log_goes_back_to_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path()).unwrap();
+        for step in 1..4 {
+            run.log(&serde_json::json!({"event": "step", "step": step}))
+                .unwrap();
+        }
+        let cut_off = OpenOptions::new().append(true).open(run.file(METRICS));
+        cut_off.unwrap().write_all(b"{\"event\":\"st").unwrap();
+        let log = || std::fs::read_to_string(run.file(METRICS)).unwrap();
+        run.rewind_log(Some(2)).unwrap();
+        assert_eq!(log().lines().count(), 2, "{}", log());
+        run.rewind_log(None).unwrap();
+        assert_eq!(log(), "");
     }
 
     #[test]

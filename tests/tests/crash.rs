@@ -1,5 +1,8 @@
 //! A run that is killed and goes on ends with the same weights as one that is left alone.
 
+use compacter_core::random::Stream;
+use compacter_core::t5::T5Config;
+use safetensors::tensor::{Dtype, TensorView};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -72,9 +75,74 @@ fn killed_and_resumed_equals_undisturbed() {
     kill_after(folder.path(), &settings("killed"), &killed, 2);
     assert!(!killed.join("adapter.safetensors").exists());
     let resume = ["train", "--resume", "--out", "killed"];
-    kill_after(folder.path(), &resume, &killed, 2 + 11);
+    kill_after(folder.path(), &resume, &killed, 11);
     let resumed = command(folder.path(), &resume).status().unwrap();
     assert!(resumed.success());
+    let adapter = |run: &str| std::fs::read(folder.path().join(run).join("adapter.safetensors"));
+    assert!(
+        adapter("alone").unwrap() == adapter("killed").unwrap(),
+        "the adapters differ"
+    );
+    assert_eq!(
+        steps_logged(&killed),
+        24,
+        "steps done twice are logged once"
+    );
+}
+
+/// A folder with random weights of T5-small's shape, in bf16 to be half as large.
+fn t5_small(folder: &Path) {
+    let config = T5Config::preset("t5-small").unwrap();
+    let mut stream = Stream::new(1, "t5-small");
+    let mut random = |shape: &[usize]| -> Vec<u8> {
+        let scale = (shape[shape.len() - 1] as f64).powf(-0.5);
+        let values = (0..shape.iter().product()).map(|_| (stream.normal() * scale) as f32);
+        // The upper half of an f32 is a bf16.
+        values
+            .flat_map(|value| ((value.to_bits() >> 16) as u16).to_le_bytes())
+            .collect()
+    };
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = config
+        .tensors()
+        .into_iter()
+        .map(|(name, shape)| {
+            let values = random(&shape);
+            (name, shape, values)
+        })
+        .collect();
+    let views = tensors.iter().map(|(name, shape, values)| {
+        (
+            name,
+            TensorView::new(Dtype::BF16, shape.clone(), values).unwrap(),
+        )
+    });
+    safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    // Absent keys take Hugging Face's defaults, which are T5-small's sizes.
+    std::fs::write(folder.join("config.json"), r#"{"model_type": "t5"}"#).unwrap();
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/t5-nano");
+    std::fs::copy(assets.join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
+}
+
+#[test]
+fn killed_and_resumed_equals_undisturbed_at_the_size_of_t5_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("t5-small");
+    std::fs::create_dir(&model).unwrap();
+    t5_small(&model);
+    let settings = |out| {
+        let sizes = "--steps 6 --batch 4 --eval-every 2 --train-samples 40 --eval-samples 4";
+        let mut all = vec![
+            "train", "--device", "cpu", "--model", "t5-small", "--out", out,
+        ];
+        all.extend(sizes.split(' '));
+        all
+    };
+    let alone = command(folder.path(), &settings("alone")).status().unwrap();
+    assert!(alone.success());
+    let killed = folder.path().join("killed");
+    kill_after(folder.path(), &settings("killed"), &killed, 3);
+    let resumed = command(folder.path(), &["train", "--resume", "--out", "killed"]).status();
+    assert!(resumed.unwrap().success());
     let adapter = |run: &str| std::fs::read(folder.path().join(run).join("adapter.safetensors"));
     assert!(
         adapter("alone").unwrap() == adapter("killed").unwrap(),

@@ -35,11 +35,12 @@ impl KernelSource for Wgsl {
 }
 
 fn uses_wgsl(tensors: &[&CubeTensor]) -> bool {
-    tensors.iter().all(|tensor| {
+    let fits = |tensor: &&CubeTensor| {
         tensor.client.name() == "wgpu<wgsl>"
             && tensor.dtype == DType::F32
             && u32::try_from(tensor.meta.shape().num_elements()).is_ok()
-    })
+    };
+    !super::only_composed() && tensors.iter().all(fits)
 }
 
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {

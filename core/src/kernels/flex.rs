@@ -26,8 +26,8 @@ fn changed(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
     tensor
 }
 
-fn all_f32(tensors: &[&FlexTensor]) -> bool {
-    tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
+fn uses_loops(tensors: &[&FlexTensor]) -> bool {
+    !super::only_composed() && tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
 }
 
 impl KernelBackend for Flex {
@@ -39,7 +39,9 @@ impl KernelBackend for Flex {
     ) -> FloatTensor<Self> {
         let [row, rule_row, packed_row] = [&x, &rule, &packed].map(|tensor| tensor.to_contiguous());
         let slices = (row.as_slice(), rule_row.as_slice(), packed_row.as_slice());
-        let (Some(values), Some(rule_values), Some(packed_values)) = slices else {
+        let (true, (Some(values), Some(rule_values), Some(packed_values))) =
+            (uses_loops(&[&x]), slices)
+        else {
             return composed::adapter_forward::<Self>(x, rule, packed, shape);
         };
         let adapter = loops::Adapter::new(shape, rule_values, packed_values);
@@ -59,7 +61,7 @@ impl KernelBackend for Flex {
         let [row, rule_row, packed_row] = [&x, &rule, &packed].map(|tensor| tensor.to_contiguous());
         let slices = (row.as_slice(), rule_row.as_slice(), packed_row.as_slice());
         let (true, (Some(values), Some(rule_values), Some(packed_values))) =
-            (all_f32(&[&grad]), slices)
+            (uses_loops(&[&grad]), slices)
         else {
             return composed::adapter_backward::<Self>(x, rule, packed, grad, shape, wants);
         };
@@ -94,7 +96,7 @@ impl KernelBackend for Flex {
 
     fn gelu_new(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let row = x.to_contiguous();
-        let Some(values) = row.as_slice::<f32>() else {
+        let (Some(values), true) = (row.as_slice::<f32>(), uses_loops(&[&x])) else {
             return composed::gelu_new::<Self>(x);
         };
         let mut out = vec![0.0; values.len()];
@@ -104,14 +106,14 @@ impl KernelBackend for Flex {
 
     fn gelu_new_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let row = x.to_contiguous();
-        match (row.as_slice::<f32>(), all_f32(&[&grad])) {
+        match (row.as_slice::<f32>(), uses_loops(&[&grad])) {
             (Some(values), true) => changed(grad, |grad| loops::gelu_new_backward(values, grad)),
             _ => composed::gelu_new_backward::<Self>(x, grad),
         }
     }
 
     fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
-        match all_f32(&[&x]) {
+        match uses_loops(&[&x]) {
             true => changed(x, |values| loops::dropout(mask, values)),
             false => composed::dropout::<Self>(x, mask),
         }

@@ -2,7 +2,8 @@
 //!
 //! The only module that knows a backend's type. Each operation has three forms: a kernel
 //! ([`compacter_shaders`]), an f64 twin of plain loops that tests hold the kernel to, and a
-//! composition of burn's operations for every other backend, data type and odd shape.
+//! composition of burn's operations for every other backend, data type and odd shape, or for
+//! everything under `COMPACTER_KERNELS=composed`.
 
 mod autodiff;
 mod composed;
@@ -23,6 +24,14 @@ use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Shape, Tensor};
+use std::sync::OnceLock;
+
+/// Whether `COMPACTER_KERNELS=composed` asks for the compositions in place of all kernels and loops
+/// of our own: to test one against the other, and to see what a kernel is worth.
+fn only_composed() -> bool {
+    static ASKED: OnceLock<bool> = OnceLock::new();
+    *ASKED.get_or_init(|| std::env::var("COMPACTER_KERNELS").as_deref() == Ok("composed"))
+}
 
 /// Names one dropout mask: the same key gives the same mask on every backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

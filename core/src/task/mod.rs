@@ -4,7 +4,7 @@ mod glue;
 mod own;
 
 pub use glue::{GLUE, glue, glue_source};
-pub use own::{Columns, bundled, own, own_source, pairs};
+pub use own::{Columns, own, own_source, pairs};
 
 use crate::metric::Metric;
 use crate::random::Stream;

@@ -1,7 +1,7 @@
 //! One's own tables, and the bundled ones.
 
 use super::{Example, Scoring, Task, take, unknown_label};
-use crate::data::{Format, Table, read_table};
+use crate::data::Table;
 use crate::metric::Metric;
 use crate::{Error, Result};
 
@@ -21,11 +21,12 @@ pub struct Columns {
     pub target: Option<String>,
 }
 
-/// The source text of a row, in training and in predicting.
-pub fn own_source(text: &str, text2: Option<&str>) -> String {
+/// The source text of a row, in training and in predicting: the task's name comes first, as in
+/// the mixtures that T5 was pretrained on, which tells the base that it is asked for something.
+pub fn own_source(name: &str, text: &str, text2: Option<&str>) -> String {
     match text2 {
-        None => text.to_string(),
-        Some(second) => format!("sentence1: {text} sentence2: {second}"),
+        None => format!("{name}: {text}"),
+        Some(second) => format!("{name}: sentence1: {text} sentence2: {second}"),
     }
 }
 
@@ -64,7 +65,7 @@ pub fn own(
             return Err(Error::Setting(message.into()));
         }
     };
-    let mut train = examples(table, columns)?;
+    let mut train = examples(name, table, columns)?;
     let mut labels: Vec<String> = vec![];
     if !free {
         labels.extend(train.iter().map(|row| row.target.clone()));
@@ -75,7 +76,7 @@ pub fn own(
     let rows = train.len();
     let mut part = |given: Option<&Table>, share: usize, purpose: &str| match given {
         Some(other) => {
-            let rows = examples(other, columns)?;
+            let rows = examples(name, other, columns)?;
             known_labels(other, &rows, &labels)?;
             Ok(rows)
         }
@@ -113,18 +114,7 @@ pub fn own(
     })
 }
 
-/// A bundled data set: a TSV file with the columns `text` and `label`.
-pub fn bundled(name: &str, bytes: &[u8], seed: u64) -> Result<Task> {
-    let table = read_table(bytes, Format::Tsv, &format!("{name}.tsv"), true)?;
-    let columns = Columns {
-        text: "text".into(),
-        label: Some("label".into()),
-        ..Columns::default()
-    };
-    own(name, &table, &columns, None, None, seed)
-}
-
-fn examples(table: &Table, columns: &Columns) -> Result<Vec<Example>> {
+fn examples(name: &str, table: &Table, columns: &Columns) -> Result<Vec<Example>> {
     let text = table.column(&columns.text)?;
     let text2 = columns
         .text2
@@ -136,7 +126,7 @@ fn examples(table: &Table, columns: &Columns) -> Result<Vec<Example>> {
         (None, None) => return Err(Error::Setting("no column to learn from is named".into())),
     };
     let example = |row: &Vec<String>| Example {
-        source: own_source(&row[text], text2.map(|second| row[second].as_str())),
+        source: own_source(name, &row[text], text2.map(|second| row[second].as_str())),
         target: row[target].trim().to_string(),
     };
     Ok(table.rows.iter().map(example).collect())
@@ -178,6 +168,7 @@ fn known_labels(table: &Table, rows: &[Example], labels: &[String]) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Format, read_table};
 
     fn table(rows: usize) -> Table {
         let row = |i: usize| format!("text {i}\tmore {i}\t{}\n", ["no", "yes"][i % 2]);
@@ -219,7 +210,7 @@ mod tests {
         sources.sort_unstable();
         sources.dedup();
         assert_eq!(sources.len(), 80);
-        assert!(sources.contains(&"text 7"));
+        assert!(sources.contains(&"mine: text 7"));
         assert_eq!(
             own("mine", &table(80), &columns, None, None, 1).unwrap(),
             task
@@ -247,7 +238,10 @@ mod tests {
             (task.train.len(), task.validation.len(), task.test.len()),
             (10, 3, 4)
         );
-        assert_eq!(task.test[2].source, "sentence1: text 2 sentence2: more 2");
+        assert_eq!(
+            task.test[2].source,
+            "mine: sentence1: text 2 sentence2: more 2"
+        );
         let task = own("mine", &table(40), &columns, Some(&validation), None, 1).unwrap();
         assert_eq!(
             (task.train.len(), task.validation.len(), task.test.len()),

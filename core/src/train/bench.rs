@@ -8,7 +8,19 @@ use crate::method::Method;
 use crate::random::Stream;
 use crate::t5::{T5, T5Config, Weights};
 use burn::tensor::Device;
+use cubecl::logging::{LaunchObservation, LaunchObserver};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts kernels as they are launched.
+#[derive(Debug, Default)]
+struct Launches(AtomicU64);
+
+impl LaunchObserver for Launches {
+    fn launched(&self, _kernel: &'static str) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 /// A trainer and the one batch that it repeats.
 #[derive(Debug)]
@@ -45,5 +57,24 @@ impl Bench {
     /// One step: forward, backward, AdamW; returns the loss.
     pub fn step(&mut self) -> Result<f64> {
         block_on(self.trainer.step(&self.batch, 1e-4))
+    }
+
+    /// Kernels that one step launches on a GPU; 0 on the CPU, which has no queue.
+    ///
+    /// Counts every launch of the process, so nothing else should be running. Earlier steps warm up
+    /// what is measured or compiled at its first use.
+    pub fn dispatches(&mut self) -> Result<u64> {
+        let launches = Arc::new(Launches::default());
+        let observation = LaunchObservation::new(launches.clone());
+        self.step()?;
+        drop(observation);
+        Ok(launches.0.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that the GPU's memory pool holds, its high-water mark as long as nothing was given
+    /// back; `None` on the CPU.
+    pub fn pool_bytes(&self) -> Option<u64> {
+        let usage = self.trainer.model().device().memory_pool_usage();
+        usage.map(|usage| usage.bytes_reserved)
     }
 }

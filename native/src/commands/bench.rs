@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use compacter_core::method::Method;
 use compacter_core::t5::T5Config;
 use compacter_core::train::Bench;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -51,9 +51,9 @@ pub(crate) struct Args {
     /// An array of {method, median_s, min_s, max_s, peak_mib, dispatches}
     #[arg(long)]
     json: bool,
-    /// Take two steps of one method and print this process's peak memory in MiB
+    /// Take some steps of one method and print their costs as JSON
     #[arg(long, hide = true)]
-    measure_peak: bool,
+    measure_costs: bool,
 }
 
 #[derive(Serialize)]
@@ -62,6 +62,13 @@ struct Row {
     median_s: f64,
     min_s: f64,
     max_s: f64,
+    peak_mib: Option<f64>,
+    dispatches: Option<u64>,
+}
+
+/// Peak memory of a step (of the process, or of a GPU's pool) and kernels launched (GPU only).
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Costs {
     peak_mib: Option<f64>,
     dispatches: Option<u64>,
 }
@@ -84,23 +91,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .iter()
         .map(|name| Method::preset(name, &config));
     let methods = methods.collect::<compacter_core::Result<Vec<_>>>()?;
-    if args.measure_peak {
-        return measure_peak(args, &config, methods);
+    if args.measure_costs {
+        return measure_costs(args, &config, methods);
     }
     let (device, name) = device::open(&args.device)?;
     output::say(format!("device: {name}"));
     // Before the timing, so that a child has the memory to itself.
-    let on_cpu = device == compacter_core::cpu_device();
-    let peaks: Vec<Option<f64>> = methods
-        .iter()
-        .map(|method| {
-            if on_cpu {
-                peak(args, &method.name)
-            } else {
-                None
-            }
-        })
-        .collect();
+    let costs: Vec<Costs> = methods.iter().map(|m| costs(args, &m.name)).collect();
     let sizes = [args.batch, args.source, args.target];
     let benches = methods
         .iter()
@@ -121,8 +118,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let rows: Vec<Row> = methods
         .into_iter()
         .zip(seconds)
-        .zip(peaks)
-        .map(|((method, seconds), peak)| row(method.name, seconds, peak))
+        .zip(costs)
+        .map(|((method, seconds), costs)| row(method.name, seconds, costs))
         .collect();
     if args.json {
         return output::json(&rows);
@@ -130,7 +127,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     output::line(table(&rows).trim_end())
 }
 
-fn row(method: String, mut seconds: Vec<f64>, peak_mib: Option<f64>) -> Row {
+fn row(method: String, mut seconds: Vec<f64>, costs: Costs) -> Row {
     seconds.sort_by(f64::total_cmp);
     let at = |index: usize| seconds.get(index).copied().unwrap_or(f64::NAN);
     let middle = seconds.len() / 2;
@@ -144,65 +141,68 @@ fn row(method: String, mut seconds: Vec<f64>, peak_mib: Option<f64>) -> Row {
         median_s,
         min_s,
         max_s,
-        peak_mib,
-        dispatches: None,
+        peak_mib: costs.peak_mib,
+        dispatches: costs.dispatches,
     }
 }
 
 fn table(rows: &[Row]) -> String {
-    let head = ["method", "median s", "min s", "max s", "peak MiB"]
-        .map(String::from)
-        .to_vec();
+    let head = [
+        "method", "median s", "min s", "max s", "peak MiB", "kernels",
+    ]
+    .map(String::from)
+    .to_vec();
     let mut table = vec![head];
     for row in rows {
         let seconds = [row.median_s, row.min_s, row.max_s].map(|value| format!("{value:.4}"));
         let peak = row.peak_mib.map_or("?".into(), |peak| format!("{peak:.0}"));
         let [median, min, max] = seconds;
-        table.push(vec![row.method.clone(), median, min, max, peak]);
+        let kernels = row.dispatches.map_or("-".into(), |count| count.to_string());
+        table.push(vec![row.method.clone(), median, min, max, peak, kernels]);
     }
     output::columns(&table)
 }
 
-/// Peak memory of one method in a process of its own; `None` where the system does not tell.
-fn peak(args: &Args, method: &str) -> Option<f64> {
-    let output = Command::new(std::env::current_exe().ok()?)
-        .args([
-            "bench",
-            "--measure-peak",
-            "--device",
-            &args.device,
-            "--size",
-            &args.size,
-        ])
-        .args(["--methods", method, "--batch", &args.batch.to_string()])
-        .args([
-            "--source",
-            &args.source.to_string(),
-            "--target",
-            &args.target.to_string(),
-        ])
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+/// What a step of one method takes, measured in a process of its own: a process's high-water mark
+/// and a GPU's memory pool know no methods. Unknown where that process cannot tell.
+fn costs(args: &Args, method: &str) -> Costs {
+    let run = || {
+        let sizes = [args.batch, args.source, args.target].map(|size| size.to_string());
+        let [batch, source, target] = &sizes;
+        let output = Command::new(std::env::current_exe().ok()?)
+            .args(["bench", "--measure-costs", "--methods", method])
+            .args(["--device", &args.device, "--size", &args.size])
+            .args(["--batch", batch, "--source", source, "--target", target])
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    };
+    run().unwrap_or_default()
 }
 
-fn measure_peak(args: &Args, config: &T5Config, methods: Vec<Method>) -> Result<()> {
+fn measure_costs(args: &Args, config: &T5Config, methods: Vec<Method>) -> Result<()> {
     let method = methods.into_iter().next().context("no method")?;
     let (device, _) = device::open(&args.device)?;
-    let mut bench = Bench::new(
-        config,
-        method,
-        [args.batch, args.source, args.target],
-        1,
-        &device,
-    )?;
+    let sizes = [args.batch, args.source, args.target];
+    let mut bench = Bench::new(config, method, sizes, 1, &device)?;
     bench.step()?;
     bench.step()?;
-    match high_water_mark() {
-        Some(mib) => output::line(mib.to_string()),
-        None => Ok(()),
+    if device == compacter_core::cpu_device() {
+        let (peak_mib, dispatches) = (high_water_mark(), None);
+        return output::json(&Costs {
+            peak_mib,
+            dispatches,
+        });
     }
+    let dispatches = Some(bench.dispatches()?);
+    let peak_mib = bench
+        .pool_bytes()
+        .map(|bytes| bytes as f64 / f64::from(1 << 20));
+    output::json(&Costs {
+        peak_mib,
+        dispatches,
+    })
 }
 
 /// VmHWM of this process in MiB, where /proc tells it.
@@ -221,9 +221,10 @@ mod tests {
 
     #[test]
     fn medians_and_spread() {
-        let even = row("x".into(), vec![4.0, 1.0, 3.0, 2.0], None);
+        let even = row("x".into(), vec![4.0, 1.0, 3.0, 2.0], Costs::default());
         assert_eq!((even.median_s, even.min_s, even.max_s), (2.5, 1.0, 4.0));
-        assert_eq!(row("x".into(), vec![3.0, 1.0, 2.0], None).median_s, 2.0);
+        let odd = row("x".into(), vec![3.0, 1.0, 2.0], Costs::default());
+        assert_eq!(odd.median_s, 2.0);
     }
 
     #[cfg(target_os = "linux")]

@@ -48,7 +48,9 @@ struct Scores {
 pub(crate) fn run(args: Args) -> Result<()> {
     let trained = Trained::load(args.run.as_deref(), &args.device)?;
     let header = trained.predictor.header();
-    let options = args.data.over(trained.config.options.data.clone());
+    let mut options = args.data.over(trained.config.options.data.clone());
+    // The name is part of every source text, so other rows keep it.
+    options.task.get_or_insert(header.task.clone());
     let task = data::load(&options, header.method.task_prefix)?;
     let start = Instant::now();
     let metrics = trained.predictor.evaluate(&task)?;

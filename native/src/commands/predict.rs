@@ -113,8 +113,10 @@ fn source(trained: &Trained, line: &str) -> Result<String> {
         texts.get(1),
         trained.config.options.data.text2.is_some(),
     ) {
-        (Some(first), second @ Some(_), true) => Ok(own_source(first, second.copied())),
-        (Some(_), _, false) => Ok(own_source(line, None)),
+        (Some(first), second @ Some(_), true) => {
+            Ok(own_source(&header.task, first, second.copied()))
+        }
+        (Some(_), _, false) => Ok(own_source(&header.task, line, None)),
         _ => Err(usage(format!(
             "the task {} has two texts: give --text2, or a tab between them",
             header.task

@@ -190,11 +190,13 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     let mut before = 0.0;
     if start == Start::Resume {
         before = seconds_so_far(&folder)?;
-        if let Some(bytes) = folder.read_checkpoint()? {
+        let checkpoint = folder.read_checkpoint()?;
+        if let Some(bytes) = &checkpoint {
             let file = folder.file(CHECKPOINT).display().to_string();
-            session.resume(&bytes, &file)?;
+            session.resume(bytes, &file)?;
             output::say(format!("going on after step {}", session.steps()));
         }
+        folder.rewind_log(checkpoint.map(|_| session.steps()))?;
     } else {
         let made_by = MadeBy::here(&device_name);
         let mut options = options.clone();
