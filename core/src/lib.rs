@@ -11,12 +11,12 @@
 //! use compacter_core::t5::{T5, T5Config};
 //! use compacter_core::train::{Event, Predictor, Session, Settings};
 //! use compacter_core::{cpu_device, method::Method, task};
-//! use std::{fs::read, sync::Arc};
+//! use std::sync::Arc;
 //!
-//! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/t5-nano");
-//! let config = T5Config::from_json(&read(format!("{folder}/config.json"))?, "config.json")?;
-//! let weights = ("model.safetensors".to_string(), read(format!("{folder}/model.safetensors"))?);
-//! let tokens = Tokenizer::from_bytes(&read(format!("{folder}/tokenizer.json"))?, "tokenizer.json")?;
+//! // The bytes of three files in the Hugging Face layout, each with a name for errors.
+//! let config = T5Config::from_json(compacter_assets::CONFIG, "config.json")?;
+//! let weights = ("model.safetensors".to_string(), compacter_assets::WEIGHTS.to_vec());
+//! let tokens = Tokenizer::from_bytes(compacter_assets::TOKENIZER, "tokenizer.json")?;
 //! let (model, tokens) =
 //!     (Arc::new(T5::from_safetensors(config, &[weights], &cpu_device())?), Arc::new(tokens));
 //!

@@ -24,7 +24,7 @@ pub use event::{Event, Summary};
 #[cfg(feature = "engine")]
 pub use optimiser::{Optimiser, Tensors};
 #[cfg(feature = "engine")]
-pub use predict::Predictor;
+pub use predict::{AdapterSet, Predictor};
 #[cfg(feature = "engine")]
 pub use session::Session;
 pub use settings::Settings;

@@ -102,6 +102,53 @@ impl Predictor {
     }
 }
 
+/// Adapters over one loaded base, swapped by name: each costs its own few numbers, the base none.
+#[derive(Debug, Clone)]
+pub struct AdapterSet {
+    model: Arc<T5>,
+    tokenizer: Arc<Tokenizer>,
+    by_name: BTreeMap<String, Predictor>,
+}
+
+impl AdapterSet {
+    /// A base without adapters.
+    pub fn new(model: Arc<T5>, tokenizer: Arc<Tokenizer>) -> Self {
+        let by_name = BTreeMap::new();
+        Self {
+            model,
+            tokenizer,
+            by_name,
+        }
+    }
+
+    /// Loads an adapter file under a name, in place of one that had it.
+    pub fn add(&mut self, name: &str, adapter: &[u8], file: &str) -> Result<&Predictor> {
+        let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
+        let predictor = Predictor::new(model, tokenizer, adapter, file)?;
+        let place = self.by_name.entry(name.into());
+        Ok(place.insert_entry(predictor).into_mut())
+    }
+
+    /// The base with the adapter of this name.
+    pub fn get(&self, name: &str) -> Result<&Predictor> {
+        let unknown = || {
+            let names: Vec<&str> = self.names().collect();
+            Error::Setting(format!("no adapter `{name}`: there are {names:?}"))
+        };
+        self.by_name.get(name).ok_or_else(unknown)
+    }
+
+    /// Takes an adapter out; whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.by_name.remove(name).is_some()
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+}
+
 fn softmax(scores: &[f64]) -> Vec<f64> {
     let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shares: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
@@ -111,6 +158,44 @@ fn softmax(scores: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::method::Method;
+    use crate::t5::T5Config;
+    use crate::{block_on, cpu_device};
+
+    #[test]
+    fn one_base_serves_several_adapters_by_name() {
+        let config = T5Config::from_json(compacter_assets::CONFIG, "config.json").unwrap();
+        let weights = ("model".to_string(), compacter_assets::WEIGHTS.to_vec());
+        let model = T5::from_safetensors(config.clone(), &[weights], &cpu_device()).unwrap();
+        let tokens = Tokenizer::from_bytes(compacter_assets::TOKENIZER, "tokenizer.json").unwrap();
+        let (model, tokens) = (Arc::new(model), Arc::new(tokens));
+        let method = Method::preset("compacter++", &config).unwrap();
+        let mut header = Header::new(method, config);
+        header.labels = vec!["good".into(), "bad".into()];
+        let file = |seed| {
+            let mut weights = Weights::start(&model, &header.method, seed).unwrap();
+            // Fresh adapters are too near to nothing to tell apart.
+            for tensor in weights.tensors.values_mut() {
+                *tensor = tensor.clone().add_scalar(0.1 * seed as f64);
+            }
+            block_on(artifact::save(&weights, &header)).unwrap()
+        };
+        let mut set = AdapterSet::new(model.clone(), tokens.clone());
+        set.add("first", &file(1), "first").unwrap();
+        set.add("second", &file(2), "second").unwrap();
+        let answer = |name: &str| set.get(name).unwrap().probabilities(&["a film"]).unwrap();
+        let alone = Predictor::new(model.clone(), tokens, &file(1), "first").unwrap();
+        assert_eq!(answer("first"), alone.probabilities(&["a film"]).unwrap());
+        assert_ne!(answer("first"), answer("second"));
+        let unknown = set.get("third").unwrap_err().to_string();
+        assert_eq!(
+            unknown,
+            r#"no adapter `third`: there are ["first", "second"]"#
+        );
+        assert!(set.remove("first") && set.get("first").is_err());
+    }
+
     #[test]
     fn probabilities_sum_to_one_far_below_zero() {
         let shares = super::softmax(&[-1000.0, -1001.0]);
