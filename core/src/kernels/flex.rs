@@ -1,6 +1,6 @@
 //! The CPU backend's own form of the operations: f32 loops over contiguous rows.
 
-use super::{AdapterShape, DropoutMask, KernelBackend, composed, loops};
+use super::{AdapterShape, DropoutMask, KernelBackend, chunks, composed, loops};
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
@@ -46,7 +46,7 @@ impl KernelBackend for Flex {
         };
         let adapter = loops::Adapter::new(shape, rule_values, packed_values);
         let mut y: Vec<f32> = values.to_vec();
-        loops::adapter_forward(&adapter, values, &mut y);
+        chunks::adapter_forward(&adapter, values, &mut y);
         tensor(y, x.shape())
     }
 
@@ -66,19 +66,14 @@ impl KernelBackend for Flex {
             return composed::adapter_backward::<Self>(x, rule, packed, grad, shape, wants);
         };
         let adapter = loops::Adapter::new(shape, rule_values, packed_values);
-        let mut sums = (wants[1] || wants[2]).then(|| loops::Sums::new(&shape));
-        let grad = match wants[0] {
-            true => changed(grad, |grad| {
-                loops::adapter_backward(&adapter, values, grad, &mut sums, true);
-            }),
-            false => {
-                let row = grad.to_contiguous();
-                if let Some(grad) = row.as_slice::<f32>().map(<[f32]>::to_vec).as_mut() {
-                    loops::adapter_backward(&adapter, values, grad, &mut sums, false);
-                }
-                composed::nothing::<Self>(&grad)
-            }
-        };
+        let asks = [wants[1] || wants[2], wants[0]];
+        let mut sums = None;
+        let mut grad = changed(grad, |grad| {
+            sums = chunks::adapter_backward(&adapter, values, grad, asks);
+        });
+        if !wants[0] {
+            grad = composed::nothing::<Self>(&grad);
+        }
         let Some((packed_sums, rule_sums)) = sums.map(|sums| sums.finish(&shape)) else {
             let missing = composed::nothing::<Self>(&grad);
             return (grad, missing.clone(), missing);
@@ -100,21 +95,21 @@ impl KernelBackend for Flex {
             return composed::gelu_new::<Self>(x);
         };
         let mut out = vec![0.0; values.len()];
-        loops::gelu_new(values, &mut out);
+        chunks::gelu_new(values, &mut out);
         tensor(out, x.shape())
     }
 
     fn gelu_new_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let row = x.to_contiguous();
         match (row.as_slice::<f32>(), uses_loops(&[&grad])) {
-            (Some(values), true) => changed(grad, |grad| loops::gelu_new_backward(values, grad)),
+            (Some(values), true) => changed(grad, |grad| chunks::gelu_new_backward(values, grad)),
             _ => composed::gelu_new_backward::<Self>(x, grad),
         }
     }
 
     fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
         match uses_loops(&[&x]) {
-            true => changed(x, |values| loops::dropout(mask, values)),
+            true => changed(x, |values| chunks::dropout(mask, values)),
             false => composed::dropout::<Self>(x, mask),
         }
     }

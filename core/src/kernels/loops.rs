@@ -92,9 +92,9 @@ fn gelu_backward_body<const FMA: bool>(x: &[f32], grad: &mut [f32]) {
 }
 
 #[inline(always)]
-fn dropout_body<const FMA: bool>(mask: DropoutMask, x: &mut [f32]) {
-    for (element, x) in x.iter_mut().enumerate() {
-        *x = if mask.keeps(element as u32) {
+fn dropout_body<const FMA: bool>(mask: DropoutMask, first: u32, x: &mut [f32]) {
+    for (element, x) in (first..).zip(x) {
+        *x = if mask.keeps(element) {
             *x * mask.scale
         } else {
             0.0
@@ -111,8 +111,8 @@ versions!(
     gelu_new_backward = gelu_backward_body(x: &[f32], grad: &mut [f32])
 );
 versions!(
-    /// Dropout in place.
-    dropout = dropout_body(mask: DropoutMask, x: &mut [f32])
+    /// Dropout in place; `first` is the index of the first element in its tensor.
+    dropout = dropout_body(mask: DropoutMask, first: u32, x: &mut [f32])
 );
 versions!(
     /// `y += up(gelu_new(down(x)))` where y begins as a copy of x.
@@ -159,6 +159,10 @@ fn channels_first(part: &[f32], n: usize, width: usize, r: usize, back: bool) ->
 }
 
 impl<'a> Adapter<'a> {
+    pub(super) fn shape(&self) -> AdapterShape {
+        self.shape
+    }
+
     pub(super) fn new(shape: AdapterShape, rule: &'a [f32], packed: &'a [f32]) -> Self {
         let AdapterShape {
             n,
@@ -194,6 +198,20 @@ impl Sums {
             rule: vec![0.0; shape.rule_len()],
             parts,
         }
+    }
+
+    /// Both together.
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        let add = |sums: &mut Vec<f32>, other: &Vec<f32>| {
+            sums.iter_mut()
+                .zip(other)
+                .for_each(|(sum, other)| *sum += other);
+        };
+        add(&mut self.rule, &other.rule);
+        for (part, other) in self.parts.iter_mut().zip(&other.parts) {
+            add(part, other);
+        }
+        self
     }
 
     /// The packed tensor's gradient and the rule's.

@@ -6,6 +6,7 @@
 //! everything under `COMPACTER_KERNELS=composed`.
 
 mod autodiff;
+mod chunks;
 mod composed;
 mod cube;
 mod flex;
