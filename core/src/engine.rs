@@ -13,6 +13,14 @@ pub fn gpu_device(kind: DeviceKind) -> Device {
     Device::wgpu(kind).autodiff()
 }
 
+/// The browser's graphics device through WebGPU, with autodiff; an error where it has none.
+#[cfg(target_arch = "wasm32")]
+pub async fn browser_gpu() -> Result<Device> {
+    let device = Device::wgpu_options().init_async().await;
+    let device = device.map_err(|e| Error::Setting(format!("no device through WebGPU: {e}")))?;
+    Ok(device.autodiff())
+}
+
 fn unreadable(error: impl std::fmt::Display) -> Error {
     Error::Setting(format!("the device could not be read: {error}"))
 }

@@ -62,6 +62,8 @@ pub mod kernels;
 pub use burn::tensor::{Device, DeviceKind};
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use engine::block_on;
+#[cfg(all(feature = "engine", target_arch = "wasm32"))]
+pub use engine::browser_gpu;
 #[cfg(feature = "engine")]
 pub use engine::{cpu_device, float_values, gpu_device, int_values};
 

@@ -6,7 +6,7 @@ use crate::options::DataOptions;
 use anyhow::Result;
 use compacter_core::data::{Format, Table, read_table};
 use compacter_core::random::Stream;
-use compacter_core::task::{Columns, Example, Task, glue, glue_source, own};
+use compacter_core::task::{Columns, Example, Recipe, Task, glue, glue_source, own};
 use std::path::Path;
 
 /// The task that is trained when none is named.
@@ -23,7 +23,13 @@ pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
                     path.display()
                 )));
             };
-            glue(name, &DirFiles(path.clone()), seed, prefix)?
+            let exact = options.reference_exact.unwrap_or(false);
+            let recipe = Recipe {
+                seed,
+                prefix,
+                exact,
+            };
+            glue(name, &DirFiles(path.clone()), &recipe)?
         }
         Some(path) => own_file(options, path, seed)?,
         None => bundled(options, seed)?,

@@ -52,6 +52,14 @@ pub(crate) struct DataOptions {
     /// Score on this many validation and test rows each, drawn at random
     #[arg(long, value_name = "ROWS", help_heading = "Data")]
     pub(crate) eval_samples: Option<usize>,
+    /// GLUE as in the published code: STS-B to one decimal, 500 steps of warm-up
+    #[arg(
+        long,
+        num_args = 0,
+        default_missing_value = "true",
+        help_heading = "Data"
+    )]
+    pub(crate) reference_exact: Option<bool>,
     /// Seed of the splits [default: 42]
     #[arg(long, value_name = "SEED", help_heading = "Data")]
     pub(crate) data_seed: Option<u64>,
@@ -153,6 +161,7 @@ impl DataOptions {
             target: self.target.or(other.target),
             train_samples: self.train_samples.or(other.train_samples),
             eval_samples: self.eval_samples.or(other.eval_samples),
+            reference_exact: self.reference_exact.or(other.reference_exact),
             data_seed: self.data_seed.or(other.data_seed),
         }
     }
@@ -223,12 +232,13 @@ impl TrainOptions {
     /// The settings, checked.
     pub(crate) fn settings(&self, method: Method, task: &Task) -> Result<Settings> {
         let defaults = Settings::new(method, task);
+        let exact = self.data.reference_exact == Some(true);
         let settings = Settings {
             batch: self.batch.unwrap_or(defaults.batch),
             micro_batch: self.micro_batch,
             epochs: self.epochs.unwrap_or(defaults.epochs),
             steps: self.steps,
-            warmup: self.warmup.or(defaults.warmup),
+            warmup: self.warmup.or(exact.then_some(500)),
             weight_decay: self.weight_decay.unwrap_or(defaults.weight_decay),
             max_grad_norm: self.max_grad_norm.unwrap_or(defaults.max_grad_norm),
             dropout: self.dropout.unwrap_or(defaults.dropout),

@@ -92,6 +92,8 @@ impl AdapterShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::Method;
+    use crate::t5::T5Config;
 
     #[test]
     fn parts_cover_the_packed_tensor() {
@@ -104,6 +106,28 @@ mod tests {
                 .windows(2)
                 .all(|pair| pair[0].1.end == pair[1].1.start)
         );
+    }
+
+    #[test]
+    fn a_method_packs_its_adapters_in_this_order() {
+        let config = T5Config::preset("t5-small").expect("known");
+        let method = Method::preset("compacter", &config).expect("known");
+        let width = method.bottleneck().expect("has adapters");
+        let parts = AdapterShape::new(4, 1, config.d_model, width)
+            .expect("divides")
+            .parts();
+        let groups = method.added(&config);
+        let group = &groups[1]; // the first is the shared rule
+        assert_eq!(group.parts.len(), parts.len());
+        for (packed, (name, _, shape)) in group.parts.iter().zip(&parts) {
+            let (factor, side) = name.split_once('_').expect("as `s_down`");
+            let factor = if factor == "b" { "bias" } else { factor };
+            assert!(
+                packed.name.ends_with(&format!(".{side}.{factor}")),
+                "{name}"
+            );
+            assert_eq!(&packed.shape, shape, "{name}");
+        }
     }
 
     #[test]

@@ -157,14 +157,26 @@ fn spec(name: &str) -> Result<&'static Spec> {
     })
 }
 
+/// How rows become a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recipe {
+    /// Decides the splits.
+    pub seed: u64,
+    /// Whether the task's name stands in front of every source.
+    pub prefix: bool,
+    /// Whether STS-B's scores are rounded as in the published code (one decimal) and not, as T5's
+    /// own recipe has it, to a grid of fifths.
+    pub exact: bool,
+}
+
 /// Loads a GLUE task (`rte` or `glue/rte`) from the official files, which lie in the folder itself
-/// or in its usual subfolder (`RTE`). `seed` decides the splits; `prefix` puts the task's name in
-/// front of every source.
-pub fn glue(name: &str, files: &dyn Files, seed: u64, prefix: bool) -> Result<Task> {
+/// or in its usual subfolder (`RTE`).
+pub fn glue(name: &str, files: &dyn Files, recipe: &Recipe) -> Result<Task> {
+    let seed = recipe.seed;
     let spec = spec(name)?;
     let load = |file: &str| -> Result<Option<Vec<Example>>> {
         find(spec, files, file)?
-            .map(|table| examples(spec, &table, prefix))
+            .map(|table| examples(spec, &table, recipe))
             .transpose()
     };
     let needed = |file: &str| {
@@ -263,7 +275,7 @@ fn find(spec: &Spec, files: &dyn Files, file: &str) -> Result<Option<Table>> {
     Ok(None)
 }
 
-fn examples(spec: &Spec, table: &Table, prefix: bool) -> Result<Vec<Example>> {
+fn examples(spec: &Spec, table: &Table, recipe: &Recipe) -> Result<Vec<Example>> {
     let place = |column: Column| match column {
         Name(name) => table.column(name),
         Place(index) if index < table.rows[0].len() => Ok(index),
@@ -283,19 +295,21 @@ fn examples(spec: &Spec, table: &Table, prefix: bool) -> Result<Vec<Example>> {
             source: source(
                 spec,
                 fields.iter().map(|&field| row[field].as_str()),
-                prefix,
+                recipe.prefix,
             ),
-            target: target(spec, &row[label], &table.file, line)?,
+            target: target(spec, &row[label], recipe.exact, &table.file, line)?,
         })
     };
     table.rows.iter().zip(&table.lines).map(example).collect()
 }
 
-/// The class's number as text, or the score on T5's grid.
-fn target(spec: &Spec, label: &str, file: &str, line: usize) -> Result<String> {
+/// The class's number as text, or the score, rounded.
+fn target(spec: &Spec, label: &str, exact: bool, file: &str, line: usize) -> Result<String> {
     if spec.classes.is_empty() {
         return match label.trim().parse::<f64>() {
-            Ok(score) if (0.0..=5.0).contains(&score) => Ok(grid(score)),
+            Ok(score) if (0.0..=5.0).contains(&score) => {
+                Ok(rounded(score, if exact { 10.0 } else { 5.0 }))
+            }
             _ => {
                 let message = format!("unknown score `{label}`: expected a number from 0 to 5");
                 Err(Error::line(file, line, message))
@@ -308,9 +322,9 @@ fn target(spec: &Spec, label: &str, file: &str, line: usize) -> Result<String> {
     }
 }
 
-/// The nearest of 0.0, 0.2, … 5.0; halves go to the even multiple, as in T5's recipe.
-fn grid(score: f64) -> String {
-    format!("{:.1}", (score * 5.0).round_ties_even() / 5.0)
+/// The nearest multiple of 1 ÷ `parts` (fifths in T5's recipe); halves go to the even one.
+fn rounded(score: f64, parts: f64) -> String {
+    format!("{:.1}", (score * parts).round_ties_even() / parts)
 }
 
 #[cfg(test)]
@@ -336,9 +350,17 @@ mod tests {
     }
 
     fn failure(name: &str, files: &[(&str, &str)]) -> String {
-        glue(name, &folder(files), 1, false)
+        glue(name, &folder(files), &recipe(false))
             .unwrap_err()
             .to_string()
+    }
+
+    fn recipe(prefix: bool) -> Recipe {
+        Recipe {
+            seed: 1,
+            prefix,
+            exact: false,
+        }
     }
 
     const RTE: &str = "index\tsentence1\tsentence2\tlabel\n";
@@ -349,7 +371,7 @@ mod tests {
         let dev = RTE.to_string() + &(0..5).map(row).collect::<String>();
         let train = format!("{RTE}0\tA man.\tA \"dog.\tentailment\n");
         let files = folder(&[("RTE/train.tsv", &train), ("RTE/dev.tsv", &dev)]);
-        let task = glue("glue/rte", &files, 1, true).unwrap();
+        let task = glue("glue/rte", &files, &recipe(true)).unwrap();
         assert_eq!(task.name, "rte");
         assert_eq!(task.labels, ["0", "1"]);
         assert_eq!(
@@ -362,12 +384,12 @@ mod tests {
             (2, 3, 20)
         );
         assert!(task.test.iter().all(|row| row.target == "1"));
-        let again = glue("rte", &files, 1, false).unwrap();
+        let again = glue("rte", &files, &recipe(false)).unwrap();
         assert_eq!(
             again.train[0].source,
             "sentence1: A man. sentence2: A \"dog."
         );
-        assert_eq!(glue("rte", &files, 1, true).unwrap(), task);
+        assert_eq!(glue("rte", &files, &recipe(true)).unwrap(), task);
         let fields = ["A man.", "A \"dog."];
         assert_eq!(
             glue_source("rte", &fields, true).unwrap(),
@@ -383,7 +405,7 @@ mod tests {
             "sentence\tlabel\n".to_string() + &(0..n).map(row).collect::<String>()
         };
         let files = folder(&[("train.tsv", &rows(2500)), ("dev.tsv", &rows(7))]);
-        let task = glue("sst2", &files, 1, false).unwrap();
+        let task = glue("sst2", &files, &recipe(false)).unwrap();
         assert_eq!(
             (task.train.len(), task.validation.len(), task.test.len()),
             (1500, 1000, 7)
@@ -400,7 +422,7 @@ mod tests {
             ("MNLI/dev_matched.tsv", rows),
             ("MNLI/dev_mismatched.tsv", rows),
         ]);
-        let task = glue("mnli", &files, 1, false).unwrap();
+        let task = glue("mnli", &files, &recipe(false)).unwrap();
         assert_eq!(
             (task.train.len(), task.validation.len(), task.test.len()),
             (2, 2, 2)
@@ -408,7 +430,7 @@ mod tests {
         assert_eq!(task.test[0].source, "premise: p hypothesis h");
         assert_eq!([&task.test[0].target, &task.test[1].target], ["1", "2"]);
         files.0.remove("MNLI/dev_mismatched.tsv");
-        let task = glue("mnli", &files, 1, false).unwrap();
+        let task = glue("mnli", &files, &recipe(false)).unwrap();
         assert_eq!(
             (task.train.len(), task.validation.len(), task.test.len()),
             (1, 1, 2)
@@ -421,8 +443,7 @@ mod tests {
         let task = glue(
             "cola",
             &folder(&[("train.tsv", cola), ("dev.tsv", cola)]),
-            1,
-            false,
+            &recipe(false),
         )
         .unwrap();
         assert_eq!(task.train[0].source, "sentence: The boat sank.");
@@ -431,8 +452,7 @@ mod tests {
         let task = glue(
             "stsb",
             &folder(&[("train.tsv", stsb), ("dev.tsv", stsb)]),
-            1,
-            false,
+            &recipe(false),
         )
         .unwrap();
         assert_eq!(
@@ -440,8 +460,10 @@ mod tests {
             ["3.8", "5.0"]
         );
         assert_eq!((task.labels.len(), task.majority()), (0, None));
-        let grids = [0.0, 0.1, 0.3, 0.5, 2.6, 3.69].map(grid);
+        let grids = [0.0, 0.1, 0.3, 0.5, 2.6, 3.69].map(|score| rounded(score, 5.0));
         assert_eq!(grids, ["0.0", "0.0", "0.4", "0.4", "2.6", "3.6"]);
+        let exact = [0.0, 1.15, 3.25, 3.69].map(|score| rounded(score, 10.0));
+        assert_eq!(exact, ["0.0", "1.2", "3.2", "3.7"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod glue;
 mod own;
 
-pub use glue::{GLUE, glue, glue_source};
+pub use glue::{GLUE, Recipe, glue, glue_source};
 pub use own::{Columns, own, own_source, pairs};
 
 use crate::metric::Metric;
@@ -31,7 +31,7 @@ pub enum Scoring {
 }
 
 /// A task with its rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Short name, fit for a file name.
     pub name: String,

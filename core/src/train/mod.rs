@@ -1,6 +1,7 @@
 //! Training as a state machine: settings in, events out, no loop that owns the thread.
 
 mod event;
+mod message;
 mod settings;
 
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
@@ -21,6 +22,7 @@ mod step;
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use bench::Bench;
 pub use event::{Event, Summary};
+pub use message::{Command, Job, Report};
 #[cfg(feature = "engine")]
 pub use optimiser::{Optimiser, Tensors};
 #[cfg(feature = "engine")]

@@ -40,13 +40,10 @@ impl Predictor {
         &self.header
     }
 
-    /// Probability of each of the adapter's labels per source, from the summed log-probabilities.
+    /// Probability of each of the adapter's labels per source.
     pub async fn probabilities_async(&self, sources: &[&str]) -> Result<Vec<Vec<f64>>> {
-        let scores = self
-            .scorer()
-            .log_likelihoods(sources, &self.header.labels)
-            .await?;
-        Ok(scores.iter().map(|row| softmax(row)).collect())
+        let scorer = self.scorer();
+        scorer.probabilities(sources, &self.header.labels).await
     }
 
     /// The label with the highest of these probabilities, the first of equals; empty without labels.
@@ -149,13 +146,6 @@ impl AdapterSet {
     }
 }
 
-fn softmax(scores: &[f64]) -> Vec<f64> {
-    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let shares: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
-    let sum: f64 = shares.iter().sum();
-    shares.iter().map(|share| share / sum).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,12 +184,5 @@ mod tests {
             r#"no adapter `third`: there are ["first", "second"]"#
         );
         assert!(set.remove("first") && set.get("first").is_err());
-    }
-
-    #[test]
-    fn probabilities_sum_to_one_far_below_zero() {
-        let shares = super::softmax(&[-1000.0, -1001.0]);
-        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert!((shares[0] - 0.731_058_578_630_004_9).abs() < 1e-12);
     }
 }

@@ -102,6 +102,16 @@ impl Scorer<'_> {
         Ok(scores)
     }
 
+    /// Probability of each label per source, from the summed log-probabilities.
+    pub async fn probabilities<S: AsRef<str>>(
+        &self,
+        sources: &[&str],
+        labels: &[S],
+    ) -> Result<Vec<Vec<f64>>> {
+        let scores = self.log_likelihoods(sources, labels).await?;
+        Ok(scores.iter().map(|row| softmax(row)).collect())
+    }
+
     /// Greedy text per source.
     pub async fn generate(&self, sources: &[&str]) -> Result<Vec<String>> {
         let (ids, order) = self.encode(sources)?;
@@ -129,6 +139,13 @@ fn row(source: &[u32], target: &[u32]) -> Row {
     }
 }
 
+fn softmax(scores: &[f64]) -> Vec<f64> {
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    shares.iter().map(|share| share / sum).collect()
+}
+
 /// Index of the largest value, the first of equals.
 pub(super) fn best(values: &[f64]) -> usize {
     let better = |best: usize, i: usize| if values[i] > values[best] { i } else { best };
@@ -140,5 +157,12 @@ mod tests {
     #[test]
     fn of_equals_the_first() {
         assert_eq!(super::best(&[0.2, 0.4, 0.4]), 1);
+    }
+
+    #[test]
+    fn probabilities_sum_to_one_far_below_zero() {
+        let shares = super::softmax(&[-1000.0, -1001.0]);
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!((shares[0] - 0.731_058_578_630_004_9).abs() < 1e-12);
     }
 }

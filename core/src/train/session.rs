@@ -134,6 +134,29 @@ impl Session {
         crate::engine::block_on(self.advance_async())
     }
 
+    /// Probability of each label for a source text, by the untouched base and by the weights as
+    /// they are now.
+    pub async fn compare_async(&self, source: &str) -> Result<[Vec<f64>; 2]> {
+        let (untouched, now) = (
+            self.trainer.model().untouched(),
+            self.trainer.weights().frozen(),
+        );
+        let before = self
+            .scorer(&untouched)
+            .probabilities(&[source], &self.task.labels)
+            .await?;
+        let after = self
+            .scorer(&now)
+            .probabilities(&[source], &self.task.labels)
+            .await?;
+        Ok([before.concat(), after.concat()])
+    }
+
+    /// The task that it trains on.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
     /// Steps done.
     pub fn steps(&self) -> usize {
         self.trainer.steps()
@@ -271,14 +294,18 @@ impl Session {
     }
 
     async fn score(&self, weights: &Weights, rows: &[Example]) -> Result<Metrics> {
-        let scorer = Scorer {
+        let scorer = self.scorer(weights);
+        scorer.metrics(&self.task, rows, self.settings.score).await
+    }
+
+    fn scorer<'a>(&'a self, weights: &'a Weights) -> Scorer<'a> {
+        Scorer {
             model: self.trainer.model(),
             weights,
             tokenizer: &self.tokenizer,
             max_source: self.settings.max_source,
             max_target: self.max_target,
-        };
-        scorer.metrics(&self.task, rows, self.settings.score).await
+        }
     }
 
     /// The task's first metric out of all.

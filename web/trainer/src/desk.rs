@@ -1,0 +1,279 @@
+//! One base and at most one run, moved on by whoever owns the loop.
+
+use compacter_core::data::Tokenizer;
+use compacter_core::t5::{T5, T5Config};
+use compacter_core::train::{Command, Event, Job, Report, Session};
+use compacter_core::{Device, Result};
+use std::sync::Arc;
+
+/// A run under way.
+#[derive(Debug)]
+struct Run {
+    id: u64,
+    session: Session,
+    moving: bool,
+}
+
+/// A loaded base and the run on it.
+#[derive(Debug)]
+pub struct Desk {
+    model: Arc<T5>,
+    tokenizer: Arc<Tokenizer>,
+    run: Option<Run>,
+}
+
+impl Desk {
+    /// Loads a base from the bytes of its three files in the Hugging Face layout.
+    pub fn new(config: &[u8], tokenizer: &[u8], weights: Vec<u8>, device: &Device) -> Result<Self> {
+        let config = T5Config::from_json(config, "config.json")?;
+        let tokenizer = Tokenizer::from_bytes(tokenizer, "tokenizer.json")?;
+        let weights = [("model.safetensors".to_string(), weights)];
+        let model = T5::from_safetensors(config, &weights, device)?;
+        Ok(Self {
+            model: Arc::new(model),
+            tokenizer: Arc::new(tokenizer),
+            run: None,
+        })
+    }
+
+    /// Sizes of the base.
+    pub fn base(&self) -> &T5Config {
+        self.model.config()
+    }
+
+    /// Whether there is a run that [`Self::advance`] would move on.
+    pub fn is_moving(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.moving)
+    }
+
+    /// Does what is asked; most commands have no answer but their effect.
+    pub async fn receive(&mut self, command: Command) -> Option<Report> {
+        let asked = match command {
+            Command::Train(job) => {
+                let run = Some(job.run);
+                let error = self.begin(*job).err()?;
+                let message = error.to_string();
+                return Some(Report::Failed { run, message });
+            }
+            Command::Stop => {
+                self.run = None;
+                return None;
+            }
+            Command::Pause | Command::Continue => {
+                if let Some(run) = &mut self.run {
+                    run.moving = command == Command::Continue;
+                }
+                return None;
+            }
+            asked => asked,
+        };
+        let Some(run) = &self.run else {
+            let message = "there is no run to ask: train one first".into();
+            return Some(Report::Failed { run: None, message });
+        };
+        let answer = answer(run, asked).await;
+        Some(answer.unwrap_or_else(|error| Report::Failed {
+            run: None,
+            message: error.to_string(),
+        }))
+    }
+
+    /// One step or one evaluation of the run; nothing where none is moving.
+    pub async fn advance(&mut self) -> Option<Report> {
+        let run = self.run.as_mut().filter(|run| run.moving)?;
+        match run.session.advance_async().await {
+            Ok(Some(event)) => {
+                // The run stays, to be asked.
+                run.moving = !matches!(event, Event::Finished(_));
+                Some(Report::Event { run: run.id, event })
+            }
+            Ok(None) => {
+                run.moving = false;
+                None
+            }
+            Err(error) => Some(Report::Failed {
+                run: self.run.take().map(|run| run.id),
+                message: error.to_string(),
+            }),
+        }
+    }
+
+    fn begin(&mut self, job: Job) -> Result<()> {
+        self.run = None;
+        let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
+        let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
+        if let Some(bytes) = &job.checkpoint {
+            session.resume(bytes, "the saved checkpoint")?;
+        }
+        self.run = Some(Run {
+            id: job.run,
+            session,
+            moving: true,
+        });
+        Ok(())
+    }
+}
+
+/// The answer to a command that asks.
+async fn answer(run: &Run, command: Command) -> Result<Report> {
+    let (id, session) = (run.id, &run.session);
+    Ok(match command {
+        Command::Ask { source } => {
+            let [before, after] = session.compare_async(&source).await?;
+            Report::Answer {
+                run: id,
+                source,
+                labels: session.task().labels.clone(),
+                before,
+                after,
+            }
+        }
+        Command::Checkpoint => Report::Checkpoint {
+            run: id,
+            step: session.steps(),
+            bytes: session.checkpoint_async().await?,
+        },
+        _ => Report::Adapter {
+            run: id,
+            bytes: session.adapter_async().await?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use compacter_core::method::Method;
+    use compacter_core::task;
+    use compacter_core::train::Settings;
+    use compacter_core::{block_on, cpu_device};
+
+    fn desk() -> Desk {
+        Desk::new(
+            compacter_assets::CONFIG,
+            compacter_assets::TOKENIZER,
+            compacter_assets::WEIGHTS.to_vec(),
+            &cpu_device(),
+        )
+        .unwrap()
+    }
+
+    fn job(desk: &Desk, run: u64) -> Job {
+        let pairs = [("a fine film", "good"), ("a dull film", "bad")].repeat(10);
+        let task = task::pairs("films", &pairs, 1).unwrap();
+        let mut settings =
+            Settings::new(Method::preset("compacter++", desk.base()).unwrap(), &task);
+        (settings.steps, settings.batch, settings.eval_every) = (Some(6), 4, Some(2));
+        Job {
+            run,
+            task,
+            settings,
+            checkpoint: None,
+        }
+    }
+
+    fn receive(desk: &mut Desk, command: Command) -> Option<Report> {
+        block_on(desk.receive(command))
+    }
+
+    /// Advances until the event, which must come.
+    fn until(desk: &mut Desk, wanted: impl Fn(&Event) -> bool) {
+        loop {
+            match block_on(desk.advance()).expect("the run ended before that") {
+                Report::Event { event, .. } if wanted(&event) => return,
+                Report::Event { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn adapter(desk: &mut Desk) -> Vec<u8> {
+        match receive(desk, Command::Adapter) {
+            Some(Report::Adapter { run: 7, bytes }) => bytes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_run_pauses_answers_and_ends() {
+        let mut desk = desk();
+        assert!(!desk.is_moving() && block_on(desk.advance()).is_none());
+        let job = job(&desk, 7);
+        assert_eq!(receive(&mut desk, Command::Train(Box::new(job))), None);
+        until(&mut desk, |event| {
+            matches!(event, Event::Step { step: 3, .. })
+        });
+        receive(&mut desk, Command::Pause);
+        assert!(!desk.is_moving() && block_on(desk.advance()).is_none());
+        receive(&mut desk, Command::Continue);
+        until(&mut desk, |event| matches!(event, Event::Finished(_)));
+        assert!(!desk.is_moving());
+        let source = "films: a fine play".to_string();
+        let Some(Report::Answer {
+            labels,
+            before,
+            after,
+            ..
+        }) = receive(&mut desk, Command::Ask { source })
+        else {
+            panic!("no answer");
+        };
+        assert_eq!(labels, ["bad", "good"]);
+        assert!((after.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        assert_ne!(before, after);
+        receive(&mut desk, Command::Stop);
+        let nothing = receive(&mut desk, Command::Adapter);
+        assert!(matches!(nothing, Some(Report::Failed { run: None, .. })));
+    }
+
+    #[test]
+    fn a_checkpoint_goes_on_elsewhere_as_if_nothing_had_happened() {
+        let mut first = desk();
+        let whole = job(&first, 7);
+        receive(&mut first, Command::Train(Box::new(whole.clone())));
+        until(&mut first, |event| {
+            matches!(event, Event::Step { step: 3, .. })
+        });
+        let Some(mut report) = receive(&mut first, Command::Checkpoint) else {
+            panic!("no checkpoint");
+        };
+        assert!(matches!(
+            report,
+            Report::Checkpoint {
+                run: 7,
+                step: 3,
+                ..
+            }
+        ));
+        let bytes = report.take_bytes();
+        until(&mut first, |event| matches!(event, Event::Finished(_)));
+        let mut second = desk();
+        let json = serde_json::to_string(&Command::Train(Box::new(whole))).unwrap();
+        let command: Command = serde_json::from_str(&json).unwrap();
+        receive(&mut second, command.with_bytes(bytes));
+        until(&mut second, |event| {
+            matches!(event, Event::Step { step: 4, .. })
+        });
+        until(&mut second, |event| matches!(event, Event::Finished(_)));
+        assert!(
+            adapter(&mut first) == adapter(&mut second),
+            "the adapters differ"
+        );
+    }
+
+    #[test]
+    fn what_cannot_begin_says_why() {
+        let mut desk = desk();
+        let mut job = job(&desk, 8);
+        job.settings.batch = 0;
+        let failed = receive(&mut desk, Command::Train(Box::new(job)));
+        let Some(Report::Failed {
+            run: Some(8),
+            message,
+        }) = failed
+        else {
+            panic!("{failed:?}");
+        };
+        assert!(message.contains("batch is 0"), "{message}");
+    }
+}
