@@ -5,8 +5,7 @@ use crate::files::{self, DirFiles};
 use crate::options::DataOptions;
 use anyhow::Result;
 use compacter_core::data::{Format, Table, read_table};
-use compacter_core::random::Stream;
-use compacter_core::task::{Columns, Example, Recipe, Task, glue, glue_source, own};
+use compacter_core::task::{Columns, Example, Recipe, Task, draw, glue, glue_source, own};
 use std::path::Path;
 
 /// The task that is trained when none is named.
@@ -47,8 +46,7 @@ fn sample(rows: &mut Vec<Example>, count: Option<usize>, seed: u64, flag: &str) 
     if count == 0 {
         return Err(usage(format!("--{flag} 0: it must be at least 1")));
     }
-    Stream::new(seed, flag).shuffle(rows);
-    rows.truncate(count);
+    draw(rows, count, seed, flag);
     Ok(())
 }
 

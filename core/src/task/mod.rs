@@ -76,6 +76,11 @@ pub trait Files {
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>>;
 }
 
+/// Keeps `count` of the rows, drawn by the seed: the low-resource setting, or a shorter scoring.
+pub fn draw(rows: &mut Vec<Example>, count: usize, seed: u64, purpose: &str) {
+    (*rows, _) = take(std::mem::take(rows), count, seed, purpose);
+}
+
 /// Takes `count` of the rows, chosen by the seed's permutation, out of `rows`: (taken, left).
 fn take(
     rows: Vec<Example>,

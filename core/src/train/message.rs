@@ -103,6 +103,14 @@ pub enum Report {
 }
 
 impl Command {
+    /// Takes out the bytes that go beside the JSON.
+    pub fn take_bytes(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Train(job) => job.checkpoint.take(),
+            _ => None,
+        }
+    }
+
     /// Puts back the bytes that came beside the JSON.
     pub fn with_bytes(mut self, bytes: Option<Vec<u8>>) -> Self {
         if let Self::Train(job) = &mut self {
@@ -113,6 +121,14 @@ impl Command {
 }
 
 impl Report {
+    /// Puts back the bytes that came beside the JSON.
+    pub fn with_bytes(mut self, came: Option<Vec<u8>>) -> Self {
+        if let Self::Adapter { bytes, .. } | Self::Checkpoint { bytes, .. } = &mut self {
+            *bytes = came.unwrap_or_default();
+        }
+        self
+    }
+
     /// Takes out the bytes that go beside the JSON.
     pub fn take_bytes(&mut self) -> Option<Vec<u8>> {
         match self {

@@ -1,0 +1,21 @@
+//! Compacter's app, for a browser tab and for a window.
+//!
+//! It draws and never computes: a trainer beside it (a worker, or a thread) takes
+//! [`Command`](compacter_core::train::Command)s and sends
+//! [`Report`](compacter_core::train::Report)s. Everything shown is one plain [`State`].
+#![warn(missing_docs)]
+
+mod app;
+mod colours;
+pub mod link;
+#[cfg(target_arch = "wasm32")]
+mod page;
+mod panels;
+mod paper;
+mod state;
+mod theme;
+
+pub use app::App;
+#[cfg(target_arch = "wasm32")]
+pub use page::start_page;
+pub use state::{Answer, Data, Form, Run, State, Trainer};

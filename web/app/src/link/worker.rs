@@ -1,0 +1,106 @@
+//! The trainer in a worker with a module of its own.
+
+use super::Link;
+use compacter_core::train::{Command, Report};
+use eframe::egui::Context;
+use js_sys::{Object, Reflect, Uint8Array};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use wasm_bindgen::prelude::*;
+use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+
+/// The worker, and what it has said.
+#[derive(Debug)]
+pub struct PageWorker {
+    worker: Option<Worker>,
+    reports: Receiver<Report>,
+    /// Called by the browser for as long as the link lives.
+    _listener: Closure<dyn FnMut(MessageEvent)>,
+}
+
+fn field(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+fn object(fields: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields {
+        // Setting a field of a fresh object cannot fail.
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object
+}
+
+/// A message of the worker as a report.
+fn report(data: &JsValue) -> Report {
+    let json = field(data, "json").as_string().unwrap_or_default();
+    let bytes = field(data, "bytes").dyn_into::<Uint8Array>();
+    match serde_json::from_str::<Report>(&json) {
+        Ok(report) => report.with_bytes(bytes.ok().map(|bytes| bytes.to_vec())),
+        Err(error) => failed(format!("the trainer's message is unreadable: {error}")),
+    }
+}
+
+fn failed(message: String) -> Report {
+    Report::Failed { run: None, message }
+}
+
+fn start(listener: &Closure<dyn FnMut(MessageEvent)>) -> Result<Worker, JsValue> {
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    let worker = Worker::new_with_options("trainer-worker.js", &options)?;
+    worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+    let device = if web_sys::window()
+        .and_then(|window| window.location().search().ok())
+        .is_some_and(|search| search.contains("device=cpu"))
+    {
+        "cpu"
+    } else {
+        "auto"
+    };
+    let first = [("model", "t5-nano".into()), ("device", device.into())];
+    worker.post_message(&object(&first))?;
+    Ok(worker)
+}
+
+impl PageWorker {
+    /// Starts the worker, which loads the base beside the page.
+    pub fn open(context: &Context) -> Self {
+        let (sender, reports): (Sender<Report>, _) = channel();
+        let (outbox, context) = (sender.clone(), context.clone());
+        let listener = Closure::new(move |event: MessageEvent| {
+            // The receiver lives as long as this closure.
+            let _ = outbox.send(report(&event.data()));
+            context.request_repaint();
+        });
+        let worker = match start(&listener) {
+            Ok(worker) => Some(worker),
+            Err(error) => {
+                let _ = sender.send(failed(format!("the trainer does not start: {error:?}")));
+                None
+            }
+        };
+        Self {
+            worker,
+            reports,
+            _listener: listener,
+        }
+    }
+}
+
+impl Link for PageWorker {
+    fn send(&self, mut command: Command) {
+        let bytes = command.take_bytes();
+        let (Some(worker), Ok(json)) = (&self.worker, serde_json::to_string(&command)) else {
+            return;
+        };
+        let bytes = bytes.map_or(JsValue::UNDEFINED, |bytes| {
+            Uint8Array::from(&bytes[..]).into()
+        });
+        let message = object(&[("json", json.into()), ("bytes", bytes)]);
+        let _ = worker.post_message(&message);
+    }
+
+    fn receive(&self) -> Option<Report> {
+        self.reports.try_recv().ok()
+    }
+}

@@ -1,0 +1,28 @@
+//! The window on a desktop, and the start of the page in a browser.
+
+#[cfg(feature = "window")]
+fn main() -> eframe::Result {
+    use compacter_web::{App, link::Thread};
+    let size = [1280.0, 820.0];
+    let viewport = eframe::egui::ViewportBuilder::default().with_inner_size(size);
+    let options = eframe::NativeOptions {
+        viewport,
+        ..Default::default()
+    };
+    eframe::run_native(
+        "Compacter",
+        options,
+        Box::new(|context| {
+            Ok(Box::new(App::new(
+                &context.egui_ctx,
+                Box::new(Thread::open(&context.egui_ctx)),
+            )))
+        }),
+    )
+}
+
+#[cfg(not(feature = "window"))]
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    compacter_web::start_page();
+}

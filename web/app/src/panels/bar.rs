@@ -1,0 +1,43 @@
+//! The top bar: what this is, the model, the device and why, light or dark.
+
+use super::{thousands, weak};
+use crate::state::{State, Trainer};
+use crate::theme;
+use eframe::egui::{Align, Layout, RichText, Ui};
+
+/// Draws it; `drawer` is there where the settings fold away.
+pub(crate) fn show(ui: &mut Ui, state: &State, drawer: Option<&mut bool>) {
+    ui.horizontal_centered(|ui| {
+        if let Some(open) = drawer {
+            let words = if *open { "Hide settings" } else { "Settings" };
+            if ui.button(words).clicked() {
+                *open = !*open;
+            }
+        }
+        ui.label(
+            RichText::new("Compacter")
+                .heading()
+                .variation("wght", 700.0),
+        );
+        let room = ui.available_width();
+        if room > 420.0 {
+            let size = thousands(state.base.parameters());
+            ui.label(weak(format!("t5-nano, {size} numbers")));
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            theme::switch(ui);
+            if room > 300.0 {
+                let (device, why) = device(&state.trainer);
+                ui.label(weak(device)).on_hover_text(why);
+            }
+        });
+    });
+}
+
+fn device(trainer: &Trainer) -> (String, String) {
+    match trainer {
+        Trainer::Loading => ("loading the model …".into(), "9 MB".into()),
+        Trainer::Ready { device, reason } => (format!("trains on {device}"), reason.clone()),
+        Trainer::Gone { message } => ("no trainer".into(), message.clone()),
+    }
+}

@@ -1,0 +1,105 @@
+//! Loss and score while training, several runs in their colours.
+
+use super::weak;
+use crate::colours;
+use crate::state::{Run, State};
+use eframe::egui::{Sense, Ui};
+use egui_plot::{Line, MarkerShape, Plot, PlotUi, Points};
+
+/// Steps that the strong line averages over.
+const SMOOTH: f64 = 20.0;
+
+/// Draws both, side by side.
+pub(crate) fn show(ui: &mut Ui, state: &State) {
+    if state.runs.is_empty() {
+        ui.label(weak(
+            "Loss and score will be drawn here while a method trains.",
+        ));
+        return;
+    }
+    ui.columns(2, |columns| {
+        let [left, right] = columns else { return };
+        left.label(weak("loss per label token"));
+        plot(left, "loss").show(left, |plot| {
+            for run in &state.runs {
+                losses(plot, run);
+            }
+        });
+        right.label(weak("score on validation rows, %"));
+        plot(right, "score").show(right, |plot| {
+            for run in &state.runs {
+                scores(plot, run);
+            }
+        });
+    });
+}
+
+fn plot(ui: &Ui, name: &str) -> Plot<'static> {
+    Plot::new(name.to_string())
+        .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
+        .grid_fade(0.0)
+        .height(150.0)
+        .sense(Sense::hover())
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_axis_zoom_drag(false)
+        .allow_double_click_reset(false)
+        .include_x(0.0)
+        .include_y(0.0)
+        .show_x(false)
+}
+
+fn losses(plot: &mut PlotUi<'_>, run: &Run) {
+    let colour = colours::method(&run.method, &plot.ctx().global_style().visuals);
+    let pale = colour.gamma_multiply(0.25);
+    plot.line(
+        Line::new("", run.losses.clone())
+            .color(pale)
+            .width(1.0)
+            .allow_hover(false),
+    );
+    let name = format!("{}, run {}", run.method, run.id);
+    plot.line(
+        Line::new(name, smooth(&run.losses))
+            .color(colour)
+            .width(2.0),
+    );
+}
+
+fn scores(plot: &mut PlotUi<'_>, run: &Run) {
+    let colour = colours::method(&run.method, &plot.ctx().global_style().visuals);
+    let name = format!("{}, run {}", run.method, run.id);
+    plot.line(
+        Line::new(&name, run.scores.clone())
+            .color(colour)
+            .width(1.5)
+            .allow_hover(false),
+    );
+    let dots = Points::new(name, run.scores.clone()).shape(MarkerShape::Circle);
+    plot.points(dots.radius(3.0).color(colour));
+}
+
+/// An exponential mean that starts without a bias.
+fn smooth(values: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let keep = 1.0 - 1.0 / SMOOTH;
+    let (mut sum, mut weight) = (0.0, 0.0);
+    let next = |&[step, value]: &[f64; 2]| {
+        sum = keep * sum + value;
+        weight = keep * weight + 1.0;
+        [step, sum / weight]
+    };
+    values.iter().map(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn smoothing_keeps_a_constant_and_starts_at_the_first_value() {
+        let flat = super::smooth(&[[1.0, 2.0], [2.0, 2.0]]);
+        assert!((flat[1][1] - 2.0).abs() < 1e-12);
+        let rising = super::smooth(&[[1.0, 1.0], [2.0, 3.0]]);
+        assert!(rising[0][1] == 1.0 && rising[1][1] > 1.0 && rising[1][1] < 3.0);
+    }
+}

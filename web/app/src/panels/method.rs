@@ -1,0 +1,137 @@
+//! 2 Method: what is trained, how much that is, and its settings in plain words.
+
+use super::{heading, share, thousands, weak};
+use crate::colours;
+use crate::state::State;
+use crate::theme::number;
+use compacter_core::method::{Method, NAMES, Overrides};
+use eframe::egui::{Align, DragValue, Label, Layout, RichText, Sense, Ui, vec2};
+
+/// Draws it.
+pub(crate) fn show(ui: &mut Ui, state: &mut State) {
+    heading(ui, "2  Method");
+    for name in NAMES.iter().rev() {
+        let chosen = state.form.method == *name;
+        let method = if chosen {
+            state.method()
+        } else {
+            Method::preset(name, &state.base)
+        };
+        if line(ui, state, name, method.as_ref().ok(), chosen) && !chosen {
+            state.form.method = name.to_string();
+            state.form.overrides = Overrides::default();
+        }
+        if chosen {
+            let error = method.as_ref().err().map(|error| error.to_string());
+            settings(ui, state, method.ok().as_ref());
+            if let Some(error) = error {
+                let colour = ui.visuals().error_fg_color;
+                ui.label(RichText::new(error).small().color(colour));
+            }
+        }
+    }
+}
+
+/// A method's name, its count and its share as a bar on a log scale; whether it was clicked.
+fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen: bool) -> bool {
+    let colour = colours::method(name, ui.visuals());
+    let clicked = ui
+        .horizontal(|ui| {
+            let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+            ui.painter().circle_filled(dot.center(), 5.0, colour);
+            let clicked = ui.selectable_label(chosen, name).clicked();
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if let Some(method) = method {
+                    let percent = method.percent(&state.base);
+                    let count = thousands(method.trainable(&state.base));
+                    ui.label(RichText::new(share(percent)).font(number(12.0)).weak());
+                    ui.label(RichText::new(count).font(number(13.0)));
+                }
+            });
+            clicked
+        })
+        .inner;
+    if let Some(method) = method {
+        let decades = (method.percent(&state.base).log10() + 3.0).clamp(0.1, 5.0) / 5.0;
+        let (bar, _) = ui.allocate_exact_size(vec2(ui.available_width(), 3.0), Sense::hover());
+        ui.painter()
+            .rect_filled(bar, 1.5, ui.visuals().faint_bg_color);
+        let mut filled = bar;
+        filled.max.x = bar.left() + bar.width() * decades as f32;
+        ui.painter().rect_filled(filled, 1.5, colour);
+    }
+    clicked
+}
+
+/// The chosen method's settings; a preset's value stands until it is changed.
+fn settings(ui: &mut Ui, state: &mut State, method: Option<&Method>) {
+    let width = state.base.d_model;
+    let form = &mut state.form;
+    let hypercomplex = form.method.starts_with("compacter");
+    ui.add_space(4.0);
+    if hypercomplex {
+        let words = format!("n: blocks a matrix is cut into; must divide {width}");
+        whole(ui, &words, &mut form.overrides.n, 4, 1..=64);
+        whole(ui, "rank of each block", &mut form.overrides.rank, 1, 1..=8);
+    }
+    if let Some(bottleneck) = method.and_then(Method::bottleneck) {
+        let words = "bottleneck: width between the projections";
+        whole(
+            ui,
+            words,
+            &mut form.overrides.bottleneck,
+            bottleneck,
+            1..=512,
+        );
+    }
+    if let Some(method) = method {
+        let mut rate = method.lr;
+        row(ui, "learning rate", |ui| {
+            let drag = DragValue::new(&mut rate).speed(1e-4).range(1e-6..=1.0);
+            if ui
+                .add(drag.custom_formatter(|value, _| format!("{value:.0e}")))
+                .changed()
+            {
+                form.overrides.lr = Some(rate);
+            }
+        });
+    }
+    row(ui, "steps", |ui| {
+        ui.add(DragValue::new(&mut form.steps).range(10..=20_000));
+    });
+    row(ui, "rows a step", |ui| {
+        ui.add(DragValue::new(&mut form.batch).range(1..=256));
+    });
+    row(ui, "seed", |ui| {
+        ui.add(DragValue::new(&mut form.seed).range(0..=9999));
+    });
+    ui.add_space(8.0);
+}
+
+/// Words to the left, a control of fixed width to the right.
+fn row(ui: &mut Ui, words: &str, contents: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size = vec2(64.0, 24.0);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            contents(ui);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add(Label::new(weak(words)).wrap());
+            });
+        });
+    });
+}
+
+fn whole(
+    ui: &mut Ui,
+    words: &str,
+    value: &mut Option<usize>,
+    preset: usize,
+    range: std::ops::RangeInclusive<usize>,
+) {
+    let mut now = value.unwrap_or(preset);
+    row(ui, words, |ui| {
+        if ui.add(DragValue::new(&mut now).range(range)).changed() {
+            *value = Some(now);
+        }
+    });
+}

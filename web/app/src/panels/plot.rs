@@ -1,0 +1,185 @@
+//! The hero: every dot is a method. Right is more numbers trained, up is better.
+
+use super::{share, thousands, weak};
+use crate::colours;
+use crate::paper::GHOSTS;
+use crate::state::{Run, State};
+use eframe::egui::{Color32, RichText, Sense, Stroke, Ui};
+use egui_plot::{
+    AxisHints, GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, MarkerShape, Plot,
+    PlotPoint, PlotUi, Points, Text,
+};
+
+/// Draws it in `height` points.
+pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
+    ui.horizontal(|ui| {
+        ui.label(
+            RichText::new("Score against trained numbers")
+                .heading()
+                .variation("wght", 600.0),
+        );
+        ui.checkbox(&mut state.ghosts, weak("the paper's points (T5-base)"));
+    });
+    ui.label(weak(
+        "Every dot is a method: right trains more numbers, up is better.",
+    ));
+    let parameters = state.base.parameters() as f64;
+    let lines = ui.visuals().widgets.noninteractive.bg_stroke.color;
+    let label =
+        move |mark: GridMark, _: &std::ops::RangeInclusive<f64>| decade(mark.value, parameters);
+    let plot = Plot::new("hero")
+        .height(height)
+        .sense(Sense::click())
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_axis_zoom_drag(false)
+        .allow_double_click_reset(false)
+        .show_x(false)
+        .show_y(false)
+        .x_grid_spacer(decades)
+        .grid_color(lines)
+        .grid_fade(0.0)
+        .grid_spacing(8.0..=120.0)
+        .custom_x_axes(vec![
+            AxisHints::new_x()
+                .formatter(label)
+                .label_spacing(20.0..=36.0),
+        ])
+        .custom_y_axes(vec![
+            AxisHints::new_y().formatter(|mark, _| format!("{:.0} %", mark.value)),
+        ])
+        .label_formatter(|hovered| match hovered {
+            HoverPosition::NearDataPoint { plot_name, .. } => Some(plot_name.to_string()),
+            HoverPosition::Elsewhere { .. } => None,
+        })
+        .default_x_bounds(1.8, parameters.log10() + 0.25)
+        .default_y_bounds(0.0, 104.0);
+    plot.show(ui, |plot| {
+        plot.set_plot_bounds_x(1.8..=parameters.log10() + 0.25);
+        plot.set_plot_bounds_y(lowest(state)..=104.0);
+        draw(plot, state, parameters);
+    });
+}
+
+/// The lower end of the axis: chance is never far above it.
+fn lowest(state: &State) -> f64 {
+    let scores = state.runs.iter().flat_map(|run| [run.before, run.score()]);
+    let least = scores.flatten().fold(60.0, f64::min);
+    ((least - 12.0) / 10.0).floor().max(0.0) * 10.0
+}
+
+/// Grid lines at the decades, within sight.
+fn decades(input: GridInput) -> Vec<GridMark> {
+    let (from, to) = input.bounds;
+    let marks = (from.ceil() as i32)..=(to.floor() as i32);
+    let mark = |decade: i32| GridMark {
+        value: f64::from(decade),
+        step_size: 1.0,
+    };
+    marks.map(mark).collect()
+}
+
+/// `10k` and, below it, what share of the model that is.
+fn decade(exponent: f64, parameters: f64) -> String {
+    let count = 10f64.powf(exponent);
+    let short = match count {
+        c if c >= 1e6 => format!("{:.0}M", c / 1e6),
+        c if c >= 1e3 => format!("{:.0}k", c / 1e3),
+        c => format!("{c:.0}"),
+    };
+    format!("{short}\n{}", share(100.0 * count / parameters))
+}
+
+fn draw(plot: &mut PlotUi<'_>, state: &State, parameters: f64) {
+    let visuals = plot.ctx().global_style().visuals.clone();
+    if state.ghosts {
+        for ghost in GHOSTS {
+            let at = [(ghost.percent / 100.0 * parameters).log10(), ghost.score];
+            let colour = colours::method(ghost.method, &visuals).gamma_multiply(0.3);
+            let words = format!(
+                "{}, in the paper\n{} of T5-base, GLUE average {:.1} %",
+                ghost.method,
+                share(ghost.percent),
+                ghost.score
+            );
+            plot.points(dot(words, at, 6.0, colour));
+        }
+    }
+    let majority = state.runs.iter().rev().find_map(|run| run.majority);
+    if let Some(majority) = majority {
+        let line = HLine::new("always the most frequent label", majority);
+        let style = LineStyle::dotted_dense();
+        plot.hline(
+            line.color(visuals.weak_text_color())
+                .style(style)
+                .width(1.0),
+        );
+    }
+    frontier(plot, state, visuals.weak_text_color());
+    for run in &state.runs {
+        let Some(score) = run.score() else { continue };
+        let at = [(run.trainable as f64).log10(), score];
+        let colour = colours::method(&run.method, &visuals);
+        plot.points(dot(describe(run), at, 9.0, colour));
+        let place = PlotPoint::new(at[0], at[1] + 3.2);
+        let name = RichText::new(&run.method).small().color(colour);
+        plot.text(Text::new("", place, name).allow_hover(false));
+    }
+}
+
+fn dot(words: String, at: [f64; 2], radius: f32, colour: Color32) -> Points<'static> {
+    Points::new(words, vec![at])
+        .shape(MarkerShape::Circle)
+        .radius(radius)
+        .filled(true)
+        .color(colour)
+}
+
+/// What hovering a dot says.
+fn describe(run: &Run) -> String {
+    let score = run.score().unwrap_or(f64::NAN);
+    let state = match run.after {
+        Some(_) => format!("{score:.1} % on held-out rows"),
+        None => format!("{score:.1} % after {} of {} steps", run.done(), run.steps),
+    };
+    let count = thousands(run.trainable);
+    format!(
+        "{} on {}, run {}\n{count} numbers, {}\n{state}",
+        run.method,
+        run.task,
+        run.id,
+        share(run.percent)
+    )
+}
+
+/// Through the runs that none beats with fewer numbers.
+fn frontier(plot: &mut PlotUi<'_>, state: &State, colour: Color32) {
+    let mut done: Vec<[f64; 2]> = state
+        .runs
+        .iter()
+        .filter_map(|run| Some([(run.trainable as f64).log10(), run.after?]))
+        .collect();
+    done.sort_by(|a, b| a[0].total_cmp(&b[0]).then(b[1].total_cmp(&a[1])));
+    let mut best = f64::NEG_INFINITY;
+    done.retain(|[_, score]| {
+        let better = *score > best;
+        best = best.max(*score);
+        better
+    });
+    if done.len() > 1 {
+        let line = Line::new("frontier", done).stroke(Stroke::new(1.0, colour));
+        plot.line(line.allow_hover(false));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn decades_are_short_and_have_their_share() {
+        assert_eq!(super::decade(4.0, 1e6), "10k\n1.0 %");
+        assert_eq!(super::decade(6.0, 4e6), "1M\n25 %");
+        assert_eq!(super::decade(2.0, 1e6), "100\n0.010 %");
+    }
+}
