@@ -41,7 +41,9 @@ fn web(dist: &Path) -> Result<()> {
     fs::create_dir_all(dist).with_context(|| dist.display().to_string())?;
     let page = ["--no-default-features", "--bin", "compacter-web"];
     module(&root().join("web/app"), &page, "page", dist)?;
-    module(&root().join("web/trainer"), &[], "trainer", dist)?;
+    // A library elsewhere; as a module alone it can be optimised as a whole.
+    let trainer = ["--lib", "--crate-type", "cdylib"];
+    module(&root().join("web/trainer"), &trainer, "trainer", dist)?;
     for entry in fs::read_dir(root().join("web/static"))? {
         let path = entry?.path();
         let name = path.file_name().context("a file without a name")?;
@@ -59,7 +61,7 @@ fn web(dist: &Path) -> Result<()> {
 fn module(folder: &Path, options: &[&str], name: &str, dist: &Path) -> Result<()> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--profile", "web", "--target", TARGET])
+        .args(["rustc", "--profile", "web", "--target", TARGET])
         .args(options)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(folder)

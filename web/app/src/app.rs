@@ -116,6 +116,7 @@ impl App {
     fn narrow(&mut self, ui: &mut Ui) {
         Panel::bottom("tabs").show(ui, |ui| {
             ui.add_space(4.0);
+            ui.spacing_mut().button_padding.x = 2.0;
             ui.columns(Tab::ALL.len(), |columns| {
                 for (ui, (tab, name)) in columns.iter_mut().zip(Tab::ALL) {
                     ui.vertical_centered_justified(|ui| {

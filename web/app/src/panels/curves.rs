@@ -4,7 +4,7 @@ use super::weak;
 use crate::colours;
 use crate::state::{Run, State};
 use eframe::egui::{Sense, Ui};
-use egui_plot::{Line, MarkerShape, Plot, PlotUi, Points};
+use egui_plot::{AxisHints, Line, MarkerShape, Plot, PlotUi, Points};
 
 /// Steps that the strong line averages over.
 const SMOOTH: f64 = 20.0;
@@ -46,6 +46,8 @@ fn plot(ui: &Ui, name: &str) -> Plot<'static> {
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
         .allow_double_click_reset(false)
+        .custom_x_axes(vec![AxisHints::new_x().label_spacing(24.0..=60.0)])
+        .custom_y_axes(vec![AxisHints::new_y().label_spacing(12.0..=24.0)])
         .include_x(0.0)
         .include_y(0.0)
         .show_x(false)

@@ -12,6 +12,8 @@ const ROW: f32 = 24.0;
 pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     heading(ui, "1  Data");
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().button_padding.x = 8.0;
+        ui.spacing_mut().item_spacing.x = 2.0;
         for name in compacter_assets::DATA_NAMES {
             let chosen = state.data.name == name;
             let clicked = ui.selectable_label(chosen, name).clicked() && !chosen;

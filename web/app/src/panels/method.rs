@@ -12,23 +12,20 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     heading(ui, "2  Method");
     for name in NAMES.iter().rev() {
         let chosen = state.form.method == *name;
-        let method = if chosen {
-            state.method()
-        } else {
-            Method::preset(name, &state.base)
+        let method = match chosen {
+            true => state.method(),
+            false => Method::preset(name, &state.base),
         };
         if line(ui, state, name, method.as_ref().ok(), chosen) && !chosen {
             state.form.method = name.to_string();
             state.form.overrides = Overrides::default();
         }
-        if chosen {
-            let error = method.as_ref().err().map(|error| error.to_string());
-            settings(ui, state, method.ok().as_ref());
-            if let Some(error) = error {
-                let colour = ui.visuals().error_fg_color;
-                ui.label(RichText::new(error).small().color(colour));
-            }
-        }
+    }
+    let method = state.method();
+    settings(ui, state, method.as_ref().ok());
+    if let Err(error) = method {
+        let colour = ui.visuals().error_fg_color;
+        ui.label(RichText::new(error.to_string()).small().color(colour));
     }
 }
 

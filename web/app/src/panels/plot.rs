@@ -12,7 +12,7 @@ use egui_plot::{
 
 /// Draws it in `height` points.
 pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label(
             RichText::new("Score against trained numbers")
                 .heading()
@@ -38,7 +38,8 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         .allow_double_click_reset(false)
         .show_x(false)
         .show_y(false)
-        .x_grid_spacer(decades)
+        .x_grid_spacer(|input| marks(&input, 1.0))
+        .y_grid_spacer(|input| marks(&input, 10.0))
         .grid_color(lines)
         .grid_fade(0.0)
         .grid_spacing(8.0..=120.0)
@@ -70,15 +71,15 @@ fn lowest(state: &State) -> f64 {
     ((least - 12.0) / 10.0).floor().max(0.0) * 10.0
 }
 
-/// Grid lines at the decades, within sight.
-fn decades(input: GridInput) -> Vec<GridMark> {
+/// Grid lines at the multiples of `step`, within sight.
+fn marks(input: &GridInput, step: f64) -> Vec<GridMark> {
     let (from, to) = input.bounds;
-    let marks = (from.ceil() as i32)..=(to.floor() as i32);
-    let mark = |decade: i32| GridMark {
-        value: f64::from(decade),
-        step_size: 1.0,
+    let multiples = (from / step).ceil() as i32..=(to / step).floor() as i32;
+    let mark = |multiple: i32| GridMark {
+        value: f64::from(multiple) * step,
+        step_size: step,
     };
-    marks.map(mark).collect()
+    multiples.map(mark).collect()
 }
 
 /// `10k` and, below it, what share of the model that is.

@@ -1,12 +1,15 @@
 //! Everything that the app shows, as plain data: changed by what a person does and by what the
 //! trainer reports, never by drawing.
 
+mod run;
+
 use compacter_core::data::{Format, Table, read_table};
 use compacter_core::method::{Method, NAMES, Overrides};
 use compacter_core::t5::T5Config;
 use compacter_core::task::{self, Columns, Task};
 use compacter_core::train::{Command, Event, Job, Report, Settings};
 use compacter_core::{Error, Result};
+pub use run::Run;
 use serde::{Deserialize, Serialize};
 
 /// Seed of the splits, the same for every run, so that runs compare.
@@ -55,59 +58,6 @@ pub struct Form {
     pub batch: usize,
     /// Seed of initialisation, shuffles and dropout.
     pub seed: u64,
-}
-
-/// One run, from its first report on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// Its number, counted from 1.
-    pub id: u64,
-    /// Method name.
-    pub method: String,
-    /// Task name.
-    pub task: String,
-    /// Trained parameters.
-    pub trainable: usize,
-    /// 100 × trained ÷ parameters of the base.
-    pub percent: f64,
-    /// Steps to come in all.
-    pub steps: usize,
-    /// Step and loss.
-    pub losses: Vec<[f64; 2]>,
-    /// Step and score on the validation rows, in percent.
-    pub scores: Vec<[f64; 2]>,
-    /// The untouched base on the test rows.
-    pub before: Option<f64>,
-    /// The trained weights on the test rows, at the end.
-    pub after: Option<f64>,
-    /// Always the most frequent label, on the test rows.
-    pub majority: Option<f64>,
-    /// Seconds of training so far.
-    pub seconds: f64,
-    /// Training rows seen.
-    pub rows: usize,
-    /// When it began or went on, by the app's clock.
-    since: Option<f64>,
-}
-
-impl Run {
-    /// The best that is known of its score: at the end, under way, before.
-    pub fn score(&self) -> Option<f64> {
-        let under_way = self.scores.last().map(|[_, score]| *score);
-        self.after.or(under_way).or(self.before)
-    }
-
-    /// Steps done.
-    pub fn done(&self) -> usize {
-        self.losses.len()
-    }
-
-    /// Seconds that the rest will take at this pace.
-    pub fn left(&self) -> Option<f64> {
-        let done = self.done();
-        let pace = self.seconds / done as f64;
-        (done > 2 && self.after.is_none()).then(|| pace * self.steps.saturating_sub(done) as f64)
-    }
 }
 
 /// Label probabilities of one text.
@@ -295,7 +245,7 @@ impl State {
         self.paused = !self.paused;
         let paused = self.paused;
         if let Some(run) = self.run_mut(self.running) {
-            run.since = (!paused).then_some(now - run.seconds);
+            run.pause(paused, now);
         }
         match paused {
             true => Command::Pause,
@@ -375,59 +325,16 @@ impl State {
     }
 
     fn happened(&mut self, id: u64, event: Event, now: f64) -> Option<Command> {
-        if let Event::Started {
-            task,
-            method,
-            trainable,
-            percent,
-            total_steps,
-            ..
-        } = event
-        {
-            self.runs.push(Run {
-                id,
-                method,
-                task,
-                trainable,
-                percent,
-                steps: total_steps,
-                losses: Vec::new(),
-                scores: Vec::new(),
-                before: None,
-                after: None,
-                majority: None,
-                seconds: 0.0,
-                rows: 0,
-                since: None,
-            });
+        if let Some(run) = Run::started(id, &event) {
+            self.runs.push(run);
             return None;
         }
-        let run = self.run_mut(Some(id))?;
-        if let Some(since) = run.since {
-            run.seconds = now - since;
+        self.run_mut(Some(id))?.take(&event, now);
+        if !matches!(event, Event::Finished(_)) {
+            return None;
         }
-        match event {
-            Event::Before { score, .. } => {
-                run.before = Some(score);
-                run.since = Some(now);
-            }
-            Event::Step {
-                step, loss, rows, ..
-            } => {
-                run.losses.push([step as f64, loss]);
-                run.rows += rows;
-            }
-            Event::Evaluated { step, score, .. } => run.scores.push([step as f64, score]),
-            Event::Finished(summary) => {
-                run.after = Some(summary.score_after);
-                run.majority = summary.majority;
-                run.since = None;
-                self.running = None;
-                return self.next_of_race().or_else(|| self.ask());
-            }
-            Event::Started { .. } => {}
-        }
-        None
+        self.running = None;
+        self.next_of_race().or_else(|| self.ask())
     }
 }
 
