@@ -52,7 +52,7 @@ pub(crate) struct DataOptions {
     /// Score on this many validation and test rows each, drawn at random
     #[arg(long, value_name = "ROWS", help_heading = "Data")]
     pub(crate) eval_samples: Option<usize>,
-    /// GLUE as in the published code: STS-B to one decimal, 500 steps of warm-up
+    /// As the published code: STS-B to one decimal, 500 steps of warm-up
     #[arg(
         long,
         num_args = 0,
