@@ -1,6 +1,6 @@
 //! Loss and score while training, several runs in their colours.
 
-use super::weak;
+use super::{fixed_plot, weak};
 use crate::colours;
 use crate::state::{Run, State};
 use eframe::egui::{Sense, Ui};
@@ -35,17 +35,9 @@ pub(crate) fn show(ui: &mut Ui, state: &State) {
 }
 
 fn plot(ui: &Ui, name: &str) -> Plot<'static> {
-    Plot::new(name.to_string())
-        .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
-        .grid_fade(0.0)
+    fixed_plot(ui, name)
         .height(150.0)
         .sense(Sense::hover())
-        .allow_drag(false)
-        .allow_zoom(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .allow_axis_zoom_drag(false)
-        .allow_double_click_reset(false)
         .custom_x_axes(vec![AxisHints::new_x().label_spacing(24.0..=60.0)])
         .custom_y_axes(vec![AxisHints::new_y().label_spacing(12.0..=24.0)])
         .include_x(0.0)

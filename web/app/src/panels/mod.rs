@@ -10,10 +10,24 @@ pub(crate) mod runs;
 pub(crate) mod try_it;
 
 use eframe::egui::{RichText, Ui};
+use egui_plot::Plot;
 
 /// A section's heading.
 fn heading(ui: &mut Ui, words: &str) {
     ui.label(RichText::new(words).heading().variation("wght", 600.0));
+}
+
+/// A plot that never takes a drag or a scroll from the page.
+fn fixed_plot(ui: &Ui, name: &str) -> Plot<'static> {
+    Plot::new(name.to_string())
+        .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
+        .grid_fade(0.0)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_axis_zoom_drag(false)
+        .allow_double_click_reset(false)
 }
 
 /// Words that step back.

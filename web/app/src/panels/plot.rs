@@ -1,13 +1,13 @@
 //! The hero: every dot is a method. Right is more numbers trained, up is better.
 
-use super::{share, thousands, weak};
+use super::{fixed_plot, share, thousands, weak};
 use crate::colours;
 use crate::paper::GHOSTS;
 use crate::state::{Run, State};
 use eframe::egui::{Color32, RichText, Sense, Stroke, Ui};
 use egui_plot::{
-    AxisHints, GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, MarkerShape, Plot,
-    PlotPoint, PlotUi, Points, Text,
+    AxisHints, GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, MarkerShape, PlotPoint,
+    PlotUi, Points, Text,
 };
 
 /// Draws it in `height` points.
@@ -24,24 +24,15 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         "Every dot is a method: right trains more numbers, up is better.",
     ));
     let parameters = state.base.parameters() as f64;
-    let lines = ui.visuals().widgets.noninteractive.bg_stroke.color;
     let label =
         move |mark: GridMark, _: &std::ops::RangeInclusive<f64>| decade(mark.value, parameters);
-    let plot = Plot::new("hero")
+    let plot = fixed_plot(ui, "hero")
         .height(height)
         .sense(Sense::click())
-        .allow_drag(false)
-        .allow_zoom(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .allow_axis_zoom_drag(false)
-        .allow_double_click_reset(false)
         .show_x(false)
         .show_y(false)
         .x_grid_spacer(|input| marks(&input, 1.0))
         .y_grid_spacer(|input| marks(&input, 10.0))
-        .grid_color(lines)
-        .grid_fade(0.0)
         .grid_spacing(8.0..=120.0)
         .custom_x_axes(vec![
             AxisHints::new_x()
