@@ -42,6 +42,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod artifact;
 pub mod data;
 mod error;
 pub mod method;
@@ -51,8 +52,6 @@ pub mod t5;
 pub mod task;
 pub mod train;
 
-#[cfg(feature = "engine")]
-pub mod artifact;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]

@@ -1,6 +1,6 @@
 //! One method on random weights and random tokens, for timing.
 
-use super::{Optimiser, Trainer};
+use super::{Launches, Optimiser, Trainer};
 use crate::Result;
 use crate::data::{Batch, Row};
 use crate::engine::block_on;
@@ -8,19 +8,7 @@ use crate::method::Method;
 use crate::random::Stream;
 use crate::t5::{T5, T5Config, Weights};
 use burn::tensor::Device;
-use cubecl::logging::{LaunchObservation, LaunchObserver};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Counts kernels as they are launched.
-#[derive(Debug, Default)]
-struct Launches(AtomicU64);
-
-impl LaunchObserver for Launches {
-    fn launched(&self, _kernel: &'static str) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// A trainer and the one batch that it repeats.
 #[derive(Debug)]
@@ -64,11 +52,9 @@ impl Bench {
     /// Counts every launch of the process, so nothing else should be running. Earlier steps warm up
     /// what is measured or compiled at its first use.
     pub fn dispatches(&mut self) -> Result<u64> {
-        let launches = Arc::new(Launches::default());
-        let observation = LaunchObservation::new(launches.clone());
+        let launches = Launches::default();
         self.step()?;
-        drop(observation);
-        Ok(launches.0.load(Ordering::Relaxed))
+        Ok(launches.take())
     }
 
     /// Bytes that the GPU's memory pool holds, its high-water mark as long as nothing was given

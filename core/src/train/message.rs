@@ -1,6 +1,6 @@
 //! What a window or a page and the trainer beside it say to each other.
 
-use super::{Event, Settings};
+use super::{Event, Projection, Settings, Side};
 use crate::t5::T5Config;
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
@@ -35,11 +35,35 @@ pub enum Command {
     Adapter,
     /// Sends what the run can go on from.
     Checkpoint,
+    /// Takes an adapter to be asked when no run is.
+    Open {
+        /// The run that made it.
+        run: u64,
+        /// An adapter file; it travels beside the JSON.
+        #[serde(skip)]
+        bytes: Vec<u8>,
+    },
+    /// Sends a projection as it is now.
+    Look {
+        /// The adapter's place, as [`Place::name`](crate::method::Place::name) has it.
+        place: String,
+        /// Which of its two projections.
+        side: Side,
+    },
     /// Label probabilities of a source text, before and after training.
     Ask {
         /// In the form of the run's task.
         source: String,
     },
+}
+
+/// What a step costs the device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Kernels launched since the last report; 0 on the CPU, which has no queue.
+    pub launches: u64,
+    /// Bytes held: by the GPU's memory pool, or by the whole module in a browser.
+    pub bytes: Option<u64>,
 }
 
 /// What the trainer says.
@@ -61,6 +85,22 @@ pub enum Report {
         run: u64,
         /// By what.
         event: Event,
+        /// At what cost.
+        load: Load,
+    },
+    /// Answer to [`Command::Open`].
+    Opened {
+        /// The run that made it.
+        run: u64,
+    },
+    /// Answer to [`Command::Look`].
+    Projection {
+        /// Which run.
+        run: u64,
+        /// After which step.
+        step: usize,
+        /// Its values travel beside the JSON.
+        projection: Projection,
     },
     /// Answer to [`Command::Adapter`].
     Adapter {
@@ -100,6 +140,11 @@ pub enum Report {
         /// What happened and what to do.
         message: String,
     },
+    /// The trainer has ended; a new one can go on from the last checkpoint.
+    Gone {
+        /// What happened.
+        message: String,
+    },
 }
 
 impl Command {
@@ -107,35 +152,42 @@ impl Command {
     pub fn take_bytes(&mut self) -> Option<Vec<u8>> {
         match self {
             Self::Train(job) => job.checkpoint.take(),
+            Self::Open { bytes, .. } => Some(std::mem::take(bytes)),
             _ => None,
         }
     }
 
     /// Puts back the bytes that came beside the JSON.
-    pub fn with_bytes(mut self, bytes: Option<Vec<u8>>) -> Self {
-        if let Self::Train(job) = &mut self {
-            job.checkpoint = bytes;
+    pub fn with_bytes(mut self, came: Option<Vec<u8>>) -> Self {
+        match &mut self {
+            Self::Train(job) => job.checkpoint = came,
+            Self::Open { bytes, .. } => *bytes = came.unwrap_or_default(),
+            _ => {}
         }
         self
     }
 }
 
 impl Report {
-    /// Puts back the bytes that came beside the JSON.
-    pub fn with_bytes(mut self, came: Option<Vec<u8>>) -> Self {
-        if let Self::Adapter { bytes, .. } | Self::Checkpoint { bytes, .. } = &mut self {
-            *bytes = came.unwrap_or_default();
-        }
-        self
-    }
-
     /// Takes out the bytes that go beside the JSON.
     pub fn take_bytes(&mut self) -> Option<Vec<u8>> {
         match self {
             Self::Adapter { bytes, .. } | Self::Checkpoint { bytes, .. } => {
                 Some(std::mem::take(bytes))
             }
+            Self::Projection { projection, .. } => Some(projection.take_bytes()),
             _ => None,
         }
+    }
+
+    /// Puts back the bytes that came beside the JSON.
+    pub fn with_bytes(mut self, came: Option<Vec<u8>>) -> Self {
+        let came = came.unwrap_or_default();
+        match &mut self {
+            Self::Adapter { bytes, .. } | Self::Checkpoint { bytes, .. } => *bytes = came,
+            Self::Projection { projection, .. } => projection.set_bytes(&came),
+            _ => {}
+        }
+        self
     }
 }

@@ -2,12 +2,15 @@
 
 mod event;
 mod message;
+mod projection;
 mod settings;
 
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 mod bench;
 #[cfg(feature = "engine")]
 mod checkpoint;
+#[cfg(feature = "engine")]
+mod launches;
 #[cfg(feature = "engine")]
 mod optimiser;
 #[cfg(feature = "engine")]
@@ -22,11 +25,14 @@ mod step;
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use bench::Bench;
 pub use event::{Event, Summary};
-pub use message::{Command, Job, Report};
+#[cfg(feature = "engine")]
+pub use launches::Launches;
+pub use message::{Command, Job, Load, Report};
 #[cfg(feature = "engine")]
 pub use optimiser::{Optimiser, Tensors};
 #[cfg(feature = "engine")]
 pub use predict::{AdapterSet, Predictor};
+pub use projection::{Projection, Side};
 #[cfg(feature = "engine")]
 pub use session::Session;
 pub use settings::Settings;

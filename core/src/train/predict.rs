@@ -35,6 +35,14 @@ impl Predictor {
         })
     }
 
+    /// The same questions to the base alone.
+    pub fn untouched(&self) -> Self {
+        Self {
+            weights: self.model.untouched(),
+            ..self.clone()
+        }
+    }
+
     /// What the adapter file says of itself.
     pub fn header(&self) -> &Header {
         &self.header

@@ -2,8 +2,8 @@
 
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{T5, T5Config};
-use compacter_core::train::{Command, Event, Job, Report, Session};
-use compacter_core::{Device, Result};
+use compacter_core::train::{Command, Event, Job, Launches, Load, Predictor, Report, Session};
+use compacter_core::{Device, Error, Result};
 use std::sync::Arc;
 
 /// A run under way.
@@ -14,12 +14,22 @@ struct Run {
     moving: bool,
 }
 
-/// A loaded base and the run on it.
+/// An adapter made earlier.
+#[derive(Debug)]
+struct Opened {
+    run: u64,
+    before: Predictor,
+    after: Predictor,
+}
+
+/// A loaded base, the run on it and an adapter that was opened.
 #[derive(Debug)]
 pub struct Desk {
     model: Arc<T5>,
     tokenizer: Arc<Tokenizer>,
     run: Option<Run>,
+    opened: Option<Opened>,
+    launches: Launches,
 }
 
 impl Desk {
@@ -33,6 +43,8 @@ impl Desk {
             model: Arc::new(model),
             tokenizer: Arc::new(tokenizer),
             run: None,
+            opened: None,
+            launches: Launches::default(),
         })
     }
 
@@ -48,7 +60,7 @@ impl Desk {
 
     /// Does what is asked; most commands have no answer but their effect.
     pub async fn receive(&mut self, command: Command) -> Option<Report> {
-        let asked = match command {
+        let answer = match command {
             Command::Train(job) => {
                 let run = Some(job.run);
                 let error = self.begin(*job).err()?;
@@ -65,13 +77,17 @@ impl Desk {
                 }
                 return None;
             }
-            asked => asked,
+            Command::Open { run, bytes } => self.open(run, &bytes),
+            asked => match (&self.run, &self.opened) {
+                (_, Some(opened)) if matches!(asked, Command::Ask { .. }) => {
+                    opened.answer(asked).await
+                }
+                (Some(run), _) => run.answer(asked).await,
+                (None, _) => Err(Error::Setting(
+                    "there is no run to ask: train one first".into(),
+                )),
+            },
         };
-        let Some(run) = &self.run else {
-            let message = "there is no run to ask: train one first".into();
-            return Some(Report::Failed { run: None, message });
-        };
-        let answer = answer(run, asked).await;
         Some(answer.unwrap_or_else(|error| Report::Failed {
             run: None,
             message: error.to_string(),
@@ -85,7 +101,8 @@ impl Desk {
             Ok(Some(event)) => {
                 // The run stays, to be asked.
                 run.moving = !matches!(event, Event::Finished(_));
-                Some(Report::Event { run: run.id, event })
+                let (run, load) = (run.id, self.load());
+                Some(Report::Event { run, event, load })
             }
             Ok(None) => {
                 run.moving = false;
@@ -98,8 +115,20 @@ impl Desk {
         }
     }
 
+    fn load(&self) -> Load {
+        let pool = self.model.device().memory_pool_usage();
+        #[cfg(target_arch = "wasm32")]
+        let whole = Some(core::arch::wasm32::memory_size(0) as u64 * 65_536);
+        #[cfg(not(target_arch = "wasm32"))]
+        let whole = None;
+        Load {
+            launches: self.launches.take(),
+            bytes: pool.map(|pool| pool.bytes_reserved).or(whole),
+        }
+    }
+
     fn begin(&mut self, job: Job) -> Result<()> {
-        self.run = None;
+        (self.run, self.opened) = (None, None);
         let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
         let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
         if let Some(bytes) = &job.checkpoint {
@@ -112,32 +141,71 @@ impl Desk {
         });
         Ok(())
     }
+
+    fn open(&mut self, run: u64, bytes: &[u8]) -> Result<Report> {
+        let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
+        let after = Predictor::new(model, tokenizer, bytes, "the adapter")?;
+        let before = after.untouched();
+        self.opened = Some(Opened { run, before, after });
+        Ok(Report::Opened { run })
+    }
 }
 
-/// The answer to a command that asks.
-async fn answer(run: &Run, command: Command) -> Result<Report> {
-    let (id, session) = (run.id, &run.session);
-    Ok(match command {
-        Command::Ask { source } => {
-            let [before, after] = session.compare_async(&source).await?;
-            Report::Answer {
-                run: id,
-                source,
-                labels: session.task().labels.clone(),
-                before,
-                after,
+impl Opened {
+    /// The answer to [`Command::Ask`].
+    async fn answer(&self, command: Command) -> Result<Report> {
+        let source = match command {
+            Command::Ask { source } => source,
+            _ => String::new(),
+        };
+        let [before, after] = [&self.before, &self.after];
+        Ok(Report::Answer {
+            run: self.run,
+            labels: after.header().labels.clone(),
+            before: before.probabilities_async(&[&source]).await?.concat(),
+            after: after.probabilities_async(&[&source]).await?.concat(),
+            source,
+        })
+    }
+}
+
+impl Run {
+    /// The answer to a command that asks the run.
+    async fn answer(&self, command: Command) -> Result<Report> {
+        let (run, session) = (self.id, &self.session);
+        Ok(match command {
+            Command::Ask { source } => {
+                let [before, after] = session.compare_async(&source).await?;
+                Report::Answer {
+                    run,
+                    source,
+                    labels: session.task().labels.clone(),
+                    before,
+                    after,
+                }
             }
-        }
-        Command::Checkpoint => Report::Checkpoint {
-            run: id,
-            step: session.steps(),
-            bytes: session.checkpoint_async().await?,
-        },
-        _ => Report::Adapter {
-            run: id,
-            bytes: session.adapter_async().await?,
-        },
-    })
+            Command::Checkpoint => Report::Checkpoint {
+                run,
+                step: session.steps(),
+                bytes: session.checkpoint_async().await?,
+            },
+            Command::Look { place, side } => {
+                let projection = session.projection_async(&place, side).await?;
+                let method = &session.settings().method.name;
+                let missing =
+                    || Error::Setting(format!("{method} has no layer `{place}` to look into"));
+                Report::Projection {
+                    run,
+                    step: session.steps(),
+                    projection: projection.ok_or_else(missing)?,
+                }
+            }
+            _ => Report::Adapter {
+                run,
+                bytes: session.adapter_async().await?,
+            },
+        })
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +213,7 @@ mod tests {
     use super::*;
     use compacter_core::method::Method;
     use compacter_core::task;
-    use compacter_core::train::Settings;
+    use compacter_core::train::{Settings, Side};
     use compacter_core::{block_on, cpu_device};
 
     fn desk() -> Desk {
@@ -259,6 +327,78 @@ mod tests {
             adapter(&mut first) == adapter(&mut second),
             "the adapters differ"
         );
+    }
+
+    #[test]
+    fn a_layer_can_be_looked_into_while_it_trains() {
+        let mut desk = desk();
+        let job = job(&desk, 7);
+        let place = job.settings.method.places(desk.base())[1].name();
+        receive(&mut desk, Command::Train(Box::new(job)));
+        until(&mut desk, |event| {
+            matches!(event, Event::Step { step: 2, .. })
+        });
+        for side in [Side::Down, Side::Up] {
+            let place = place.clone();
+            let look = receive(&mut desk, Command::Look { place, side });
+            let Some(Report::Projection {
+                run: 7,
+                step: 2,
+                projection: p,
+            }) = look
+            else {
+                panic!("{look:?}");
+            };
+            // W[row, col] = Σ_i A_i[row / P, col / Q] · (s_i t_i)[row % P, col % Q]
+            let (rows, cols) = (p.input / p.n, p.output / p.n);
+            let entry = |row: usize, col: usize| -> f32 {
+                let term = |i: usize| {
+                    let a = p.rule[(i * p.n + row / rows) * p.n + col / cols];
+                    let b = |rho| {
+                        p.s[(i * rows + row % rows) * p.rank + rho]
+                            * p.t[(i * p.rank + rho) * cols + col % cols]
+                    };
+                    a * (0..p.rank).map(b).sum::<f32>()
+                };
+                (0..p.n).map(term).sum()
+            };
+            assert_eq!(p.w.len(), p.input * p.output);
+            for (at, have) in p.w.iter().enumerate() {
+                let want = entry(at / p.output, at % p.output);
+                assert!((have - want).abs() <= 1e-6 * (1.0 + want.abs()), "{at}");
+            }
+        }
+        let (place, side) = ("nowhere".to_string(), Side::Down);
+        let nothing = receive(&mut desk, Command::Look { place, side });
+        let Some(Report::Failed { run: None, message }) = nothing else {
+            panic!("{nothing:?}");
+        };
+        assert!(message.contains("nowhere") && desk.is_moving(), "{message}");
+    }
+
+    #[test]
+    fn an_opened_adapter_answers_as_its_run_did() {
+        let mut first = desk();
+        let job = job(&first, 7);
+        receive(&mut first, Command::Train(Box::new(job)));
+        until(&mut first, |event| matches!(event, Event::Finished(_)));
+        let bytes = adapter(&mut first);
+        let link = compacter_core::artifact::to_text(&bytes).unwrap();
+        let mut answers = Vec::new();
+        for bytes in [bytes, compacter_core::artifact::from_text(&link).unwrap()] {
+            let mut other = desk();
+            let opened = receive(&mut other, Command::Open { run: 3, bytes });
+            assert_eq!(opened, Some(Report::Opened { run: 3 }));
+            let source = "films: a fine play".to_string();
+            match receive(&mut other, Command::Ask { source }) {
+                Some(Report::Answer { run: 3, after, .. }) => answers.push(after[0]),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((answers[0] - answers[1]).abs() < 0.01, "{answers:?}");
+        let bytes = b"no adapter".to_vec();
+        let refused = receive(&mut first, Command::Open { run: 4, bytes });
+        assert!(matches!(refused, Some(Report::Failed { run: None, .. })));
     }
 
     #[test]

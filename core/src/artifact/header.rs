@@ -1,0 +1,91 @@
+//! What stands in an adapter file beside its tensors, and the file's frame.
+
+use crate::method::Method;
+use crate::t5::T5Config;
+use crate::task::Scoring;
+use crate::{Error, Result};
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+const KEY: &str = "compacter";
+const VERSION: u32 = 1;
+
+/// What an adapter file says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Version of the layout.
+    pub version: u32,
+    /// The method with its resolved sizes.
+    pub method: Method,
+    /// Sizes of the base that it was trained on.
+    pub base: T5Config,
+    /// Task name.
+    pub task: String,
+    /// Label strings; empty for free text.
+    pub labels: Vec<String>,
+    /// How it was scored.
+    pub score: Scoring,
+    /// Tokens a source was cut at.
+    pub max_source: usize,
+    /// Longest target in tokens, the end token included.
+    pub max_target: usize,
+}
+
+impl Header {
+    /// A header of the present version.
+    pub fn new(method: Method, base: T5Config) -> Self {
+        Self {
+            version: VERSION,
+            method,
+            base,
+            task: String::new(),
+            labels: Vec::new(),
+            score: Scoring::Generate,
+            max_source: 128,
+            max_target: 16,
+        }
+    }
+
+    /// As the metadata of a safetensors file.
+    pub fn metadata(&self) -> Result<HashMap<String, String>> {
+        let text = serde_json::to_string(self).map_err(|e| Error::Setting(e.to_string()))?;
+        Ok(HashMap::from([(KEY.to_string(), text)]))
+    }
+
+    /// Reads it from the bytes of an adapter file; no tensor is touched.
+    pub fn read(bytes: &[u8], file: &str) -> Result<Self> {
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes)
+            .map_err(|e| Error::file(file, format!("not an adapter file: {e}")))?;
+        let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
+        let Some(text) = text else {
+            return Err(Error::file(
+                file,
+                "not an adapter file: its metadata has no `compacter`",
+            ));
+        };
+        let header: Self = serde_json::from_str(text)
+            .map_err(|e| Error::file(file, format!("the adapter's metadata is unreadable: {e}")))?;
+        if header.version != VERSION {
+            let message = format!("adapter version {}, expected {VERSION}", header.version);
+            return Err(Error::file(file, message));
+        }
+        Ok(header)
+    }
+}
+
+/// A safetensors file of f32 tensors with metadata.
+pub(crate) fn write(
+    tensors: &[(String, Vec<usize>, Vec<u8>)],
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>> {
+    let fail = |e: safetensors::SafeTensorError| Error::file("safetensors", e.to_string());
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        Ok((
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(fail)?,
+        ))
+    });
+    let views = views.collect::<Result<Vec<_>>>()?;
+    safetensors::serialize(views, Some(metadata)).map_err(fail)
+}
