@@ -144,8 +144,8 @@ pub(crate) fn explain_auto(adapters: &[Adapter]) -> Result<(Option<usize>, Strin
     Ok((adapter.map(|adapter| adapter.index), reason))
 }
 
-/// Opens a device; also its name and why it was taken.
-pub(crate) fn open(choice: &str) -> Result<(Device, String)> {
+/// Opens a device by `auto`, `cpu`, `gpu` or `gpu:N`; also its name and why it was taken.
+pub fn open(choice: &str) -> Result<(Device, String)> {
     let choice = Choice::parse(choice)?;
     let adapters = if choice == Choice::Cpu {
         Vec::new()

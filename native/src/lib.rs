@@ -20,3 +20,4 @@ mod run_dir;
 mod trained;
 
 pub use cli::main_from_args;
+pub use device::open as open_device;

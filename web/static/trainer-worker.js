@@ -3,6 +3,7 @@ import init, { Worker } from "./trainer.js";
 
 const queue = [];
 let wake = null;
+let memory = null;
 
 onmessage = ({ data }) => {
   queue.push(data);
@@ -19,6 +20,44 @@ const pause = () =>
     channel.port1.onmessage = resolve;
     channel.port2.postMessage(null);
   });
+
+/// A graphics device that goes away takes the run with it; the page goes on from a checkpoint.
+let lost = null;
+const watchers = [];
+if (globalThis.GPUAdapter) {
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    const device = await request.call(this, descriptor);
+    device.lost.then(({ reason, message }) => {
+      lost = `The graphics device was lost (${message || reason || "the driver gave no reason"}).`;
+      for (const tell of watchers) tell(new Error(lost));
+    });
+    // For a test, which has no driver to unplug.
+    if (new URL(location.href).searchParams.has("losable")) loseDevice = () => device.destroy();
+    return device;
+  };
+}
+let loseDevice = null;
+
+/// Rejects when the device goes away, so that nothing waits for it for ever.
+const whileDevice = (promise) =>
+  new Promise((resolve, reject) => {
+    if (lost) return reject(new Error(lost));
+    watchers.push(reject);
+    promise.then(resolve, reject).finally(() => watchers.splice(watchers.indexOf(reject), 1));
+  });
+
+/// What ended the trainer, in words a person can act on.
+function reason(error, memory) {
+  if (lost) return lost;
+  const words = globalThis.trainerPanic ?? String(error?.message ?? error);
+  const held = (memory?.buffer.byteLength ?? 0) / 2 ** 20;
+  // wasm32 ends at 4 GiB, and browsers often earlier.
+  if (error instanceof RangeError || held > 3500 || /out of memory|memory allocation/i.test(words)) {
+    return `There was no more memory (${Math.round(held)} MB held). Take fewer rows a step, a smaller method or int8 weights, and train again.`;
+  }
+  return `The trainer stopped: ${words}`;
+}
 
 function say(report) {
   if (report) postMessage({ json: report.json, bytes: report.bytes });
@@ -45,7 +84,7 @@ async function bytes(url) {
 
 /// The first message says which base and which device: { model: URL of a folder, device }.
 async function start({ model, device: choice }) {
-  await init({ module_or_path: new URL("trainer_bg.wasm", import.meta.url) });
+  ({ memory } = await init({ module_or_path: new URL("trainer_bg.wasm", import.meta.url) }));
   const { gpu, name, reason } = await device(choice);
   const files = ["config.json", "tokenizer.json", "model.safetensors"];
   const [config, tokenizer, weights] = await Promise.all(files.map((file) => bytes(`${model}/${file}`)));
@@ -59,10 +98,11 @@ async function run() {
   const worker = await start(queue.shift());
   for (;;) {
     while (queue.length) {
-      const { json, bytes } = queue.shift();
-      say(await worker.receive(json, bytes));
+      const { json, bytes, lose } = queue.shift();
+      if (lose) loseDevice?.();
+      else say(await whileDevice(worker.receive(json, bytes)));
     }
-    const report = await worker.advance();
+    const report = await whileDevice(worker.advance());
     say(report);
     if (report) await pause();
     else if (!queue.length) await message();
@@ -70,6 +110,5 @@ async function run() {
 }
 
 run().catch((error) => {
-  const json = JSON.stringify({ report: "failed", run: null, message: String(error.message ?? error) });
-  postMessage({ json });
+  postMessage({ json: JSON.stringify({ report: "gone", message: reason(error, memory) }) });
 });

@@ -52,6 +52,8 @@ pub enum Command {
     },
     /// Label probabilities of a source text, before and after training.
     Ask {
+        /// The run under way, the last one or the opened one.
+        run: u64,
         /// In the form of the run's task.
         source: String,
     },

@@ -134,12 +134,12 @@ fn page(device: &str, job: &Job) -> String {
 const worker = new Worker("trainer-worker.js", {{ type: "module" }});
 const reports = [];
 const send = () => fetch("/reports", {{ method: "POST", body: JSON.stringify(reports) }});
-worker.onerror = (error) => {{ reports.push({{ report: "failed", run: null, message: String(error.message) }}); send(); }};
+worker.onerror = (error) => {{ reports.push({{ report: "gone", message: String(error.message) }}); send(); }};
 worker.onmessage = ({{ data }}) => {{
   const report = JSON.parse(data.json);
   reports.push(report);
   if (report.report === "ready") worker.postMessage({{ json: document.getElementById("command").textContent }});
-  if (report.report === "failed" || report.event?.event === "finished") send();
+  if (["failed", "gone"].includes(report.report) || report.event?.event === "finished") send();
 }};
 worker.postMessage({{ model: "t5-nano", device: "{device}" }});
 </script>"#,

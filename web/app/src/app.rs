@@ -1,11 +1,13 @@
 //! The app: reports in, drawing out. Layout by width, everything else in the panels.
 
+use crate::home::{Arrival, Home};
 use crate::link::Link;
+use crate::panels::layer::{self, Pictures};
 use crate::panels::{curves, data, method, plot, run, runs, try_it};
-use crate::state::State;
+use crate::state::{Device, STATE, State, Todo};
 use crate::theme;
-use compacter_core::train::Command;
-use eframe::egui::{self, Context, Panel, ScrollArea, Ui};
+use eframe::egui::{self, Context, Event, Panel, ScrollArea, Ui};
+use std::time::Duration;
 
 /// From this width on there are three columns.
 const WIDE: f32 = 1100.0;
@@ -32,31 +34,126 @@ impl Tab {
     ];
 }
 
-/// The state, the way to the trainer, and what is only of the screen.
+/// Opens the way to a trainer on a device.
+pub type Opener = Box<dyn Fn(&Context, Device) -> Box<dyn Link>>;
+
+/// Seconds between two savings of the state.
+const KEEP_EVERY: f64 = 2.0;
+
+/// The state, the way to the trainer, the place around it, and what is only of the screen.
 pub struct App {
     state: State,
-    link: Box<dyn Link>,
+    open: Opener,
+    link: Option<Box<dyn Link>>,
+    home: Box<dyn Home>,
+    /// What was kept has come; before that nothing is kept, so that it cannot be overwritten.
+    restored: bool,
+    kept: Vec<u8>,
+    kept_at: f64,
+    said: Option<String>,
+    pictures: Pictures,
     tab: Tab,
     drawer: bool,
 }
 
 impl App {
-    /// Sets the theme; the trainer is at the other end of `link`.
-    pub fn new(context: &Context, link: Box<dyn Link>) -> Self {
+    /// Sets the theme and opens the way to a trainer.
+    pub fn new(context: &Context, open: Opener, home: Box<dyn Home>) -> Self {
         theme::install(context);
         // The bundled files are part of the program: a test reads them.
         let state = State::new().unwrap_or_else(|error| panic!("{error}"));
         Self {
+            link: Some(open(context, state.device)),
+            open,
             state,
-            link,
+            home,
+            restored: false,
+            kept: Vec::new(),
+            kept_at: 0.0,
+            said: None,
+            pictures: Pictures::default(),
             tab: Tab::Plot,
             drawer: true,
         }
     }
 
-    fn send(&self, command: Option<Command>) {
-        if let Some(command) = command {
-            self.link.send(command);
+    /// What is shown, for tests.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes in what has come from the trainer and from outside.
+    fn listen(&mut self, context: &Context, now: f64) {
+        while let Some(report) = self.link.as_ref().and_then(|link| link.receive()) {
+            self.state.apply(report, now);
+        }
+        while let Some(arrival) = self.home.receive() {
+            match arrival {
+                Arrival::Kept(kept) => {
+                    self.restored = true;
+                    self.state.restore(&kept, now);
+                }
+                Arrival::File { name, bytes } => self.state.take_file(&name, bytes),
+                Arrival::Link(text) => self.state.take_link(&text),
+                Arrival::Notice(words) => self.state.notice = Some(words),
+                Arrival::Trouble(words) => self.state.fail(words),
+            }
+        }
+        let typing = context.memory(|memory| memory.focused()).is_some();
+        let (dropped, pasted) = context.input(|input| {
+            let paste = |event: &Event| match event {
+                Event::Paste(text) if !typing => Some(text.clone()),
+                _ => None,
+            };
+            let pasted: Vec<String> = input.events.iter().filter_map(paste).collect();
+            (input.raw.dropped_files.clone(), pasted)
+        });
+        for file in dropped {
+            self.home.read(file);
+        }
+        for text in pasted {
+            self.state.paste(&text);
+        }
+    }
+
+    /// Does what the state asks for.
+    fn act(&mut self, context: &Context) {
+        for todo in self.state.take_todo() {
+            match todo {
+                Todo::Send(command) => {
+                    if let Some(link) = &self.link {
+                        link.send(command);
+                    }
+                }
+                Todo::Restart => {
+                    // The old trainer goes first: two would share the device.
+                    self.link = None;
+                    self.link = Some((self.open)(context, self.state.device));
+                }
+                Todo::Keep { key, bytes } => self.home.keep(&key, bytes),
+                Todo::Forget { key } => self.home.forget(&key),
+                Todo::Save { name, bytes } => self.home.save(&name, bytes),
+                Todo::Pick => self.home.pick(),
+                Todo::CopyLink { text } => context.copy_text(self.home.link(&text)),
+            }
+        }
+        let words = self.state.error.as_ref().or(self.state.notice.as_ref());
+        if words != self.said.as_ref() {
+            self.said = words.cloned();
+            self.home.say(self.said.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// Keeps the state where a reload finds it, if it has changed.
+    fn keep(&mut self, now: f64) {
+        if !self.restored || now - self.kept_at < KEEP_EVERY {
+            return;
+        }
+        self.kept_at = now;
+        let bytes = self.state.kept();
+        if bytes != self.kept {
+            self.kept = bytes.clone();
+            self.home.keep(STATE, bytes);
         }
     }
 
@@ -75,8 +172,7 @@ impl App {
     }
 
     fn running(&mut self, ui: &mut Ui) {
-        let command = run::show(ui, &mut self.state);
-        self.send(command);
+        run::show(ui, &mut self.state);
     }
 
     fn results(&mut self, ui: &mut Ui) {
@@ -89,8 +185,11 @@ impl App {
     }
 
     fn trying(&mut self, ui: &mut Ui) {
-        let command = try_it::show(ui, &mut self.state);
-        self.send(command);
+        try_it::show(ui, &mut self.state);
+        ui.add_space(16.0);
+        layer::show(ui, &mut self.state, &mut self.pictures);
+        ui.add_space(16.0);
+        try_it::about(ui);
     }
 
     fn wide(&mut self, ui: &mut Ui) {
@@ -162,17 +261,16 @@ fn scroll_centre(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
 impl eframe::App for App {
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         let now = context.input(|input| input.time);
-        while let Some(report) = self.link.receive() {
-            let command = self.state.apply(report, now);
-            self.send(command);
-        }
+        self.listen(context, now);
+        self.act(context);
+        self.keep(now);
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let width = ui.ctx().content_rect().width();
         let medium = (NARROW..WIDE).contains(&width);
         Panel::top("bar").exact_size(48.0).show(ui, |ui| {
-            crate::panels::bar::show(ui, &self.state, medium.then_some(&mut self.drawer));
+            crate::panels::bar::show(ui, &mut self.state, medium.then_some(&mut self.drawer));
         });
         if width >= WIDE {
             self.wide(ui);
@@ -181,5 +279,24 @@ impl eframe::App for App {
         } else {
             self.narrow(ui);
         }
+        let context = ui.ctx().clone();
+        self.act(&context);
+        if context.input(|input| !input.raw.hovered_files.is_empty()) {
+            drop_hint(&context);
+        }
+        // What was done by hand is kept even if nothing else happens.
+        context.request_repaint_after(Duration::from_secs_f64(KEEP_EVERY));
     }
+}
+
+/// Says what happens to a file that is held over the page.
+fn drop_hint(context: &Context) {
+    let id = egui::Id::unique("drop");
+    egui::Area::new(id)
+        .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(context, |ui| {
+            egui::Frame::popup(ui.style()).show(ui, |ui| {
+                ui.label("Drop it: a table becomes data, an adapter or runs are added to yours.");
+            });
+        });
 }

@@ -2,20 +2,22 @@
 //!
 //! It draws and never computes: a trainer beside it (a worker, or a thread) takes
 //! [`Command`](compacter_core::train::Command)s and sends
-//! [`Report`](compacter_core::train::Report)s. Everything shown is one plain [`State`].
+//! [`Report`](compacter_core::train::Report)s. Everything shown is one plain [`State`](state::State).
 #![warn(missing_docs)]
 
 mod app;
 mod colours;
+pub mod home;
 pub mod link;
 #[cfg(target_arch = "wasm32")]
 mod page;
 mod panels;
 mod paper;
-mod state;
+pub mod state;
+#[cfg(target_arch = "wasm32")]
+mod store;
 mod theme;
 
-pub use app::App;
+pub use app::{App, Opener};
 #[cfg(target_arch = "wasm32")]
 pub use page::start_page;
-pub use state::{Answer, Data, Form, Run, State, Trainer};

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "window")]
 fn main() -> eframe::Result {
-    use compacter_web::{App, link::Thread};
+    use compacter_web::home::Folder;
+    use compacter_web::link::{Link, Thread};
+    use compacter_web::{App, Opener};
     let size = [1280.0, 820.0];
     let viewport = eframe::egui::ViewportBuilder::default().with_inner_size(size);
     let options = eframe::NativeOptions {
@@ -13,10 +15,11 @@ fn main() -> eframe::Result {
         "Compacter",
         options,
         Box::new(|context| {
-            Ok(Box::new(App::new(
-                &context.egui_ctx,
-                Box::new(Thread::open(&context.egui_ctx)),
-            )))
+            let open: Opener = Box::new(|context, device| {
+                Box::new(Thread::open(context, device)) as Box<dyn Link>
+            });
+            let home = Box::new(Folder::open(&context.egui_ctx));
+            Ok(Box::new(App::new(&context.egui_ctx, open, home)))
         }),
     )
 }

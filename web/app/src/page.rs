@@ -1,7 +1,8 @@
 //! The page's start: hands the canvas to the app, or says in words why it cannot.
 
-use crate::App;
-use crate::link::PageWorker;
+use crate::home::Page;
+use crate::link::{Link, PageWorker};
+use crate::{App, Opener};
 use wasm_bindgen::JsCast;
 
 /// Starts the app on the canvas `app`; on failure the element `status` says what happened.
@@ -19,10 +20,11 @@ pub fn start_page() {
             canvas,
             eframe::WebOptions::default(),
             Box::new(|context| {
-                Ok(Box::new(App::new(
-                    &context.egui_ctx,
-                    Box::new(PageWorker::open(&context.egui_ctx)),
-                )))
+                let open: Opener = Box::new(|context, device| {
+                    Box::new(PageWorker::open(context, device)) as Box<dyn Link>
+                });
+                let home = Box::new(Page::open(&context.egui_ctx));
+                Ok(Box::new(App::new(&context.egui_ctx, open, home)))
             }),
         );
         let words = match started.await {

@@ -78,14 +78,10 @@ impl Desk {
                 return None;
             }
             Command::Open { run, bytes } => self.open(run, &bytes),
-            asked => match (&self.run, &self.opened) {
-                (_, Some(opened)) if matches!(asked, Command::Ask { .. }) => {
-                    opened.answer(asked).await
-                }
-                (Some(run), _) => run.answer(asked).await,
-                (None, _) => Err(Error::Setting(
-                    "there is no run to ask: train one first".into(),
-                )),
+            Command::Ask { run, source } => self.ask(run, source).await,
+            asked => match &self.run {
+                Some(run) => run.answer(asked).await,
+                None => Err(Error::Setting("there is no run: train one first".into())),
             },
         };
         Some(answer.unwrap_or_else(|error| Report::Failed {
@@ -128,7 +124,7 @@ impl Desk {
     }
 
     fn begin(&mut self, job: Job) -> Result<()> {
-        (self.run, self.opened) = (None, None);
+        self.run = None;
         let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
         let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
         if let Some(bytes) = &job.checkpoint {
@@ -149,22 +145,33 @@ impl Desk {
         self.opened = Some(Opened { run, before, after });
         Ok(Report::Opened { run })
     }
-}
 
-impl Opened {
-    /// The answer to [`Command::Ask`].
-    async fn answer(&self, command: Command) -> Result<Report> {
-        let source = match command {
-            Command::Ask { source } => source,
-            _ => String::new(),
+    async fn ask(&self, id: u64, source: String) -> Result<Report> {
+        let run = self.run.as_ref().filter(|run| run.id == id);
+        let opened = self.opened.as_ref().filter(|opened| opened.run == id);
+        let (labels, [before, after]) = match (run, opened) {
+            (Some(Run { session, .. }), _) => (
+                session.task().labels.clone(),
+                session.compare_async(&source).await?,
+            ),
+            (None, Some(Opened { before, after, .. })) => (
+                after.header().labels.clone(),
+                [
+                    before.probabilities_async(&[&source]).await?.concat(),
+                    after.probabilities_async(&[&source]).await?.concat(),
+                ],
+            ),
+            (None, None) => {
+                let message = format!("run {id} is not loaded: open its adapter first");
+                return Err(Error::Setting(message));
+            }
         };
-        let [before, after] = [&self.before, &self.after];
         Ok(Report::Answer {
-            run: self.run,
-            labels: after.header().labels.clone(),
-            before: before.probabilities_async(&[&source]).await?.concat(),
-            after: after.probabilities_async(&[&source]).await?.concat(),
+            run: id,
             source,
+            labels,
+            before,
+            after,
         })
     }
 }
@@ -174,16 +181,6 @@ impl Run {
     async fn answer(&self, command: Command) -> Result<Report> {
         let (run, session) = (self.id, &self.session);
         Ok(match command {
-            Command::Ask { source } => {
-                let [before, after] = session.compare_async(&source).await?;
-                Report::Answer {
-                    run,
-                    source,
-                    labels: session.task().labels.clone(),
-                    before,
-                    after,
-                }
-            }
             Command::Checkpoint => Report::Checkpoint {
                 run,
                 step: session.steps(),
@@ -282,7 +279,7 @@ mod tests {
             before,
             after,
             ..
-        }) = receive(&mut desk, Command::Ask { source })
+        }) = receive(&mut desk, Command::Ask { run: 7, source })
         else {
             panic!("no answer");
         };
@@ -390,7 +387,7 @@ mod tests {
             let opened = receive(&mut other, Command::Open { run: 3, bytes });
             assert_eq!(opened, Some(Report::Opened { run: 3 }));
             let source = "films: a fine play".to_string();
-            match receive(&mut other, Command::Ask { source }) {
+            match receive(&mut other, Command::Ask { run: 3, source }) {
                 Some(Report::Answer { run: 3, after, .. }) => answers.push(after[0]),
                 other => panic!("{other:?}"),
             }

@@ -39,7 +39,12 @@ impl Worker {
         weights: Vec<u8>,
         gpu: bool,
     ) -> Result<Worker, JsError> {
-        console_error_panic_hook::set_once();
+        std::panic::set_hook(Box::new(|panic| {
+            // The script reads it there: after a panic nothing of this module runs again.
+            let words = panic.to_string();
+            let global = js_sys::global();
+            let _ = js_sys::Reflect::set(&global, &"trainerPanic".into(), &words.into());
+        }));
         let device = match gpu {
             true => browser_gpu().await?,
             false => cpu_device(),

@@ -1,8 +1,9 @@
 //! The trainer on a thread of the window's program.
 
 use super::Link;
+use crate::state::Device;
 use compacter_core::train::{Command, Report};
-use compacter_core::{Result, block_on, cpu_device};
+use compacter_core::{Error, Result, block_on};
 use compacter_trainer::Desk;
 use eframe::egui::Context;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -16,7 +17,7 @@ pub struct Thread {
 
 impl Thread {
     /// Starts the thread, which loads the bundled base at once.
-    pub fn open(context: &Context) -> Self {
+    pub fn open(context: &Context, device: Device) -> Self {
         let (commands, inbox) = channel();
         let (outbox, reports) = channel();
         let context = context.clone();
@@ -26,9 +27,9 @@ impl Thread {
                 context.request_repaint();
                 heard
             };
-            if let Err(error) = work(&inbox, &say) {
+            if let Err(error) = work(&inbox, &say, device) {
                 let message = error.to_string();
-                say(Report::Failed { run: None, message });
+                say(Report::Gone { message });
             }
         });
         Self { commands, reports }
@@ -46,17 +47,18 @@ impl Link for Thread {
 }
 
 /// Trains between commands until the window is gone.
-fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool) -> Result<()> {
+fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool, device: Device) -> Result<()> {
+    let (device, name, reason) = choose(device)?;
     let mut desk = Desk::new(
         compacter_assets::CONFIG,
         compacter_assets::TOKENIZER,
         compacter_assets::WEIGHTS.to_vec(),
-        &cpu_device(),
+        &device,
     )?;
     let base = Box::new(desk.base().clone());
     say(Report::Ready {
-        device: "CPU".into(),
-        reason: "the window trains on the CPU".into(),
+        device: name,
+        reason,
         base,
     });
     loop {
@@ -73,4 +75,15 @@ fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool) -> Result<()> 
             return Ok(());
         }
     }
+}
+
+/// A device, its short name and why it was taken.
+fn choose(choice: Device) -> Result<(compacter_core::Device, String, String)> {
+    let opened = compacter::open_device(choice.name());
+    let (device, reason) = opened.map_err(|error| Error::Setting(format!("{error:#}")))?;
+    let name = match reason.split_once(" (") {
+        Some((name, _)) if !reason.starts_with("the CPU") => name.to_string(),
+        _ => "CPU".into(),
+    };
+    Ok((device, name, reason))
 }

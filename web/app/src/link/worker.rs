@@ -1,6 +1,7 @@
 //! The trainer in a worker with a module of its own.
 
 use super::Link;
+use crate::state::Device;
 use compacter_core::train::{Command, Report};
 use eframe::egui::Context;
 use js_sys::{Object, Reflect, Uint8Array};
@@ -36,35 +37,30 @@ fn report(data: &JsValue) -> Report {
     let bytes = field(data, "bytes").dyn_into::<Uint8Array>();
     match serde_json::from_str::<Report>(&json) {
         Ok(report) => report.with_bytes(bytes.ok().map(|bytes| bytes.to_vec())),
-        Err(error) => failed(format!("the trainer's message is unreadable: {error}")),
+        Err(error) => gone(format!("the trainer's message is unreadable: {error}")),
     }
 }
 
-fn failed(message: String) -> Report {
-    Report::Failed { run: None, message }
+fn gone(message: String) -> Report {
+    Report::Gone { message }
 }
 
-fn start(listener: &Closure<dyn FnMut(MessageEvent)>) -> Result<Worker, JsValue> {
+fn start(listener: &Closure<dyn FnMut(MessageEvent)>, device: Device) -> Result<Worker, JsValue> {
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
     let worker = Worker::new_with_options("trainer-worker.js", &options)?;
     worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
-    let device = if web_sys::window()
-        .and_then(|window| window.location().search().ok())
-        .is_some_and(|search| search.contains("device=cpu"))
-    {
-        "cpu"
-    } else {
-        "auto"
-    };
-    let first = [("model", "t5-nano".into()), ("device", device.into())];
+    let first = [
+        ("model", "t5-nano".into()),
+        ("device", device.name().into()),
+    ];
     worker.post_message(&object(&first))?;
     Ok(worker)
 }
 
 impl PageWorker {
     /// Starts the worker, which loads the base beside the page.
-    pub fn open(context: &Context) -> Self {
+    pub fn open(context: &Context, device: Device) -> Self {
         let (sender, reports): (Sender<Report>, _) = channel();
         let (outbox, context) = (sender.clone(), context.clone());
         let listener = Closure::new(move |event: MessageEvent| {
@@ -72,10 +68,10 @@ impl PageWorker {
             let _ = outbox.send(report(&event.data()));
             context.request_repaint();
         });
-        let worker = match start(&listener) {
+        let worker = match start(&listener, device) {
             Ok(worker) => Some(worker),
             Err(error) => {
-                let _ = sender.send(failed(format!("the trainer does not start: {error:?}")));
+                let _ = sender.send(gone(format!("the trainer does not start: {error:?}")));
                 None
             }
         };
@@ -83,6 +79,14 @@ impl PageWorker {
             worker,
             reports,
             _listener: listener,
+        }
+    }
+}
+
+impl Drop for PageWorker {
+    fn drop(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.terminate();
         }
     }
 }

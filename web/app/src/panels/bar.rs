@@ -1,12 +1,12 @@
 //! The top bar: what this is, the model, the device and why, light or dark.
 
 use super::{thousands, weak};
-use crate::state::{State, Trainer};
+use crate::state::{Device, State, Trainer};
 use crate::theme;
-use eframe::egui::{Align, Layout, RichText, Ui};
+use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
 
 /// Draws it; `drawer` is there where the settings fold away.
-pub(crate) fn show(ui: &mut Ui, state: &State, drawer: Option<&mut bool>) {
+pub(crate) fn show(ui: &mut Ui, state: &mut State, drawer: Option<&mut bool>) {
     ui.horizontal_centered(|ui| {
         if let Some(open) = drawer {
             let words = if *open { "Hide settings" } else { "Settings" };
@@ -26,12 +26,36 @@ pub(crate) fn show(ui: &mut Ui, state: &State, drawer: Option<&mut bool>) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             theme::switch(ui);
-            if room > 300.0 {
+            device_choice(ui, state);
+            if room > 520.0 {
                 let (device, why) = device(&state.trainer);
                 ui.label(weak(device)).on_hover_text(why);
             }
         });
     });
+}
+
+/// Where to compute: a run under way moves along, from its last checkpoint.
+fn device_choice(ui: &mut Ui, state: &mut State) {
+    let words = |device| match device {
+        Device::Auto => "Auto",
+        Device::Gpu => "GPU",
+        Device::Cpu => "CPU",
+    };
+    let mut chosen = state.device;
+    ComboBox::from_id_salt("device")
+        .width(64.0)
+        .selected_text(words(chosen))
+        .show_ui(ui, |ui| {
+            for device in Device::ALL {
+                ui.selectable_value(&mut chosen, device, words(device));
+            }
+        })
+        .response
+        .on_hover_text("Where to train. Auto takes a real graphics device, else the CPU.");
+    if chosen != state.device {
+        state.take_device(chosen);
+    }
 }
 
 fn device(trainer: &Trainer) -> (String, String) {

@@ -54,7 +54,7 @@ fn losses(plot: &mut PlotUi<'_>, run: &Run) {
             .width(1.0)
             .allow_hover(false),
     );
-    let name = format!("{}, run {}", run.method, run.id);
+    let name = run.title();
     plot.line(
         Line::new(name, smooth(&run.losses))
             .color(colour)
@@ -64,7 +64,7 @@ fn losses(plot: &mut PlotUi<'_>, run: &Run) {
 
 fn scores(plot: &mut PlotUi<'_>, run: &Run) {
     let colour = colours::method(&run.method, &plot.ctx().global_style().visuals);
-    let name = format!("{}, run {}", run.method, run.id);
+    let name = run.title();
     plot.line(
         Line::new(&name, run.scores.clone())
             .color(colour)

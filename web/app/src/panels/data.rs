@@ -3,7 +3,9 @@
 use super::{heading, thousands, weak};
 use crate::state::State;
 use crate::theme::number;
-use eframe::egui::{Button, ComboBox, RichText, ScrollArea, Sense, Slider, TextEdit, Ui, vec2};
+use eframe::egui::{
+    Button, ComboBox, Label, RichText, ScrollArea, Sense, Slider, TextEdit, Ui, vec2,
+};
 
 /// Height of a row of the table.
 const ROW: f32 = 24.0;
@@ -16,14 +18,14 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
         ui.spacing_mut().item_spacing.x = 2.0;
         for name in compacter_assets::DATA_NAMES {
             let chosen = state.data.name == name;
-            let clicked = ui.selectable_label(chosen, name).clicked() && !chosen;
-            if clicked && let Err(error) = state.choose_data(name) {
-                state.error = Some(error.to_string());
+            if ui.selectable_label(chosen, name).clicked() && !chosen {
+                state.choose_data(name);
             }
         }
     });
+    own(ui, state);
     balance(ui, state);
-    let most = state.largest_samples();
+    let most = state.data.largest_samples();
     ui.label(weak(format!(
         "Train on this many of {} rows",
         thousands(most)
@@ -34,9 +36,66 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     rows(ui, state);
 }
 
+/// One's own rows: opened, dropped or pasted.
+fn own(ui: &mut Ui, state: &mut State) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().button_padding = vec2(8.0, 2.0);
+        if ui.button("Open a file").clicked() {
+            state.pick();
+        }
+        ui.label(weak("or drop or paste TSV, CSV, JSON lines"));
+    });
+    if state.import.is_some() {
+        columns(ui, state);
+    }
+}
+
+/// Which column is what, guessed, with three rows to judge by.
+fn columns(ui: &mut Ui, state: &mut State) {
+    let (mut take, mut leave) = (false, false);
+    if let Some(import) = &mut state.import {
+        let count = thousands(import.rows.len());
+        ui.label(weak(format!(
+            "{}: {count} rows. Which column is",
+            import.file
+        )));
+        let header = import.header.clone();
+        for (words, chosen) in [
+            ("the text", &mut import.text),
+            ("the label", &mut import.label),
+        ] {
+            ui.horizontal(|ui| {
+                ui.label(words);
+                ComboBox::from_id_salt(words)
+                    .selected_text(&header[*chosen])
+                    .truncate()
+                    .show_ui(ui, |ui| {
+                        for (at, name) in header.iter().enumerate() {
+                            ui.selectable_value(chosen, at, name);
+                        }
+                    });
+            });
+        }
+        for row in import.rows.iter().take(3) {
+            let words = format!("{} · {}", row[import.label], row[import.text]);
+            ui.add(Label::new(weak(words)).truncate());
+        }
+        ui.horizontal(|ui| {
+            take = ui.button("Use these rows").clicked();
+            leave = ui.button("Leave it").clicked();
+        });
+    }
+    if take {
+        state.use_import();
+    }
+    if leave {
+        state.import = None;
+    }
+}
+
 /// The labels' shares as one strip, with their names below.
 fn balance(ui: &mut Ui, state: &State) {
-    let counts = state.balance();
+    let counts = state.data.balance();
     let total = state.data.rows.len().max(1) as f32;
     let (strip, _) = ui.allocate_exact_size(vec2(ui.available_width(), 8.0), Sense::hover());
     let mut left = strip.left();
@@ -60,6 +119,7 @@ fn balance(ui: &mut Ui, state: &State) {
 /// Every row, to be read and changed; only those in sight are laid out.
 fn rows(ui: &mut Ui, state: &mut State) {
     let labels: Vec<String> = state
+        .data
         .balance()
         .iter()
         .map(|(name, _)| name.to_string())
@@ -103,7 +163,7 @@ fn rows(ui: &mut Ui, state: &mut State) {
     });
     if let Some(at) = gone {
         state.data.rows.remove(at);
-        state.data.samples = state.data.samples.min(state.largest_samples());
+        state.data.samples = state.data.samples.min(state.data.largest_samples());
     }
     ui.horizontal(|ui| {
         if ui.add_enabled(!locked, Button::new("Add a row")).clicked() {

@@ -3,6 +3,7 @@
 pub(crate) mod bar;
 pub(crate) mod curves;
 pub(crate) mod data;
+pub(crate) mod layer;
 pub(crate) mod method;
 pub(crate) mod plot;
 pub(crate) mod run;
@@ -57,6 +58,15 @@ pub(crate) fn share(percent: f64) -> String {
     }
 }
 
+/// Bytes as a person says them.
+pub(crate) fn memory(bytes: u64) -> String {
+    match bytes as f64 / 1e6 {
+        mb if mb >= 1000.0 => format!("{:.1} GB", mb / 1000.0),
+        mb if mb >= 1.0 => format!("{mb:.0} MB"),
+        _ => format!("{} kB", bytes.div_ceil(1000)),
+    }
+}
+
 /// Seconds as a person says them.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds as u64 {
@@ -76,6 +86,9 @@ mod tests {
         assert_eq!(thousands(70), "70");
         assert_eq!(share(0.1552), "0.155 %");
         assert_eq!(share(100.0), "100 %");
+        assert_eq!(memory(61_500_000), "62 MB");
+        assert_eq!(memory(2_340_000_000), "2.3 GB");
+        assert_eq!(memory(7_001), "8 kB");
         assert_eq!(duration(125.9), "2 min 05 s");
     }
 }

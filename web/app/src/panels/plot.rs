@@ -1,6 +1,6 @@
 //! The hero: every dot is a method. Right is more numbers trained, up is better.
 
-use super::{fixed_plot, share, thousands, weak};
+use super::{fixed_plot, memory, share, thousands, weak};
 use crate::colours;
 use crate::paper::GHOSTS;
 use crate::state::{Run, State};
@@ -21,7 +21,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         ui.checkbox(&mut state.ghosts, weak("the paper's points (T5-base)"));
     });
     ui.label(weak(
-        "Every dot is a method: right trains more numbers, up is better.",
+        "Every dot is a method: right trains more numbers, up is better, big takes more memory. Click a dot to pin it.",
     ));
     let parameters = state.base.parameters() as f64;
     let label =
@@ -48,11 +48,41 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         })
         .default_x_bounds(1.8, parameters.log10() + 0.25)
         .default_y_bounds(0.0, 104.0);
-    plot.show(ui, |plot| {
+    let shown = plot.show(ui, |plot| {
         plot.set_plot_bounds_x(1.8..=parameters.log10() + 0.25);
         plot.set_plot_bounds_y(lowest(state)..=104.0);
         draw(plot, state, parameters);
     });
+    let clicked = shown.response.clicked();
+    let at = shown.response.interact_pointer_pos().filter(|_| clicked);
+    let hit = at.and_then(|at| {
+        let distance = |run: &Run| {
+            let [x, y] = place(run)?;
+            let dot = shown.transform.position_from_point(&PlotPoint::new(x, y));
+            Some((run.id, dot.distance(at) - radius(run)))
+        };
+        let near = state.runs.iter().filter_map(distance);
+        near.min_by(|a, b| a.1.total_cmp(&b.1))
+    });
+    if let Some((id, distance)) = hit
+        && distance < REACH
+    {
+        state.pin(id);
+    }
+}
+
+/// How far beside a dot a finger may land.
+const REACH: f32 = 12.0;
+
+/// Where a run's dot is: trained numbers (log) and score.
+fn place(run: &Run) -> Option<[f64; 2]> {
+    Some([(run.trainable.max(1) as f64).log10(), run.score()?])
+}
+
+/// The area of a dot is the memory that the run held.
+fn radius(run: &Run) -> f32 {
+    let megabytes = run.bytes.map(|bytes| bytes as f32 / 1e6);
+    megabytes.map_or(9.0, |mb| mb.sqrt().clamp(6.0, 26.0))
 }
 
 /// The lower end of the axis: chance is never far above it.
@@ -111,13 +141,26 @@ fn draw(plot: &mut PlotUi<'_>, state: &State, parameters: f64) {
     }
     frontier(plot, state, visuals.weak_text_color());
     for run in &state.runs {
-        let Some(score) = run.score() else { continue };
-        let at = [(run.trainable as f64).log10(), score];
+        let Some(at) = place(run) else { continue };
         let colour = colours::method(&run.method, &visuals);
-        plot.points(dot(describe(run), at, 9.0, colour));
-        let place = PlotPoint::new(at[0], at[1] + 3.2);
-        let name = RichText::new(&run.method).small().color(colour);
-        plot.text(Text::new("", place, name).allow_hover(false));
+        if run.pinned {
+            let ring = dot(
+                String::new(),
+                at,
+                radius(run) + 4.0,
+                colour.gamma_multiply(0.4),
+            );
+            plot.points(ring.allow_hover(false));
+        }
+        plot.points(dot(describe(run), at, radius(run), colour));
+        let above = PlotPoint::new(at[0], at[1] + 2.0 + f64::from(radius(run)) / 7.0);
+        let words = if run.name.is_empty() {
+            &run.method
+        } else {
+            &run.name
+        };
+        let name = RichText::new(words).small().color(colour);
+        plot.text(Text::new("", above, name).allow_hover(false));
     }
 }
 
@@ -138,11 +181,14 @@ fn describe(run: &Run) -> String {
     };
     let count = thousands(run.trainable);
     format!(
-        "{} on {}, run {}\n{count} numbers, {}\n{state}",
-        run.method,
+        "{} on {}\n{count} numbers, {}\n{state}{}",
+        run.title(),
         run.task,
-        run.id,
-        share(run.percent)
+        share(run.percent),
+        run.bytes.map_or(String::new(), |bytes| format!(
+            "\n{} of memory",
+            memory(bytes)
+        ))
     )
 }
 

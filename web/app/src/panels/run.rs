@@ -1,26 +1,55 @@
 //! 3 Run: the one filled button, and how far it is.
 
-use super::{duration, heading, share, thousands, weak};
-use crate::state::{State, Trainer};
+use super::{duration, heading, memory, share, thousands, weak};
+use crate::state::{Device, Run, State, Trainer};
 use crate::theme::number;
-use compacter_core::train::Command;
 use eframe::egui::{Button, ProgressBar, RichText, Ui, vec2};
 
-/// Draws it; what the trainer is asked for.
-pub(crate) fn show(ui: &mut Ui, state: &mut State) -> Option<Command> {
+/// Draws it.
+pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     heading(ui, "3  Run");
-    let command = match state.running {
-        None => start(ui, state),
-        Some(_) => under_way(ui, state),
-    };
+    if let Trainer::Gone { .. } = state.trainer {
+        gone(ui, state);
+    } else if state.running.is_none() {
+        start(ui, state);
+    } else {
+        under_way(ui, state);
+    }
     if let Some(error) = &state.error {
         let colour = ui.visuals().error_fg_color;
         ui.label(RichText::new(error).color(colour));
+    } else if let Some(notice) = &state.notice {
+        ui.label(weak(notice));
     }
-    command
 }
 
-fn start(ui: &mut Ui, state: &mut State) -> Option<Command> {
+/// The trainer has ended: what was saved, and the ways to go on.
+fn gone(ui: &mut Ui, state: &mut State) {
+    let words = match state.running.and_then(|id| state.run(id)) {
+        Some(run) => format!(
+            "The trainer has ended at step {} of {}. What it had saved is kept.",
+            run.done(),
+            run.steps
+        ),
+        None => "The trainer has ended. Your runs are kept.".into(),
+    };
+    ui.label(words);
+    ui.horizontal_wrapped(|ui| {
+        for (words, device) in [
+            ("Continue on the GPU", Device::Gpu),
+            ("Continue on the CPU", Device::Cpu),
+        ] {
+            if ui.button(words).clicked() {
+                state.take_device(device);
+            }
+        }
+        if state.running.is_some() && ui.button("Give the run up").clicked() {
+            state.stop();
+        }
+    });
+}
+
+fn start(ui: &mut Ui, state: &mut State) {
     let accent = ui.visuals().hyperlink_color;
     let ready = state.can_train();
     let words = RichText::new("Train")
@@ -39,18 +68,18 @@ fn start(ui: &mut Ui, state: &mut State) -> Option<Command> {
     if state.trainer == Trainer::Loading {
         ui.label(weak("The model is on its way (9 MB) …"));
     }
-    let race = ui.add_enabled(ready, Button::new("Race all methods"));
-    if race
-        .on_hover_text("Every method on the same rows and seed, one after the other")
-        .clicked()
-    {
-        return state.start_race();
+    if train {
+        state.train();
     }
-    if train { state.train() } else { None }
+    let race = ui.add_enabled(ready, Button::new("Race all methods"));
+    let race = race.on_hover_text("Every method on the same rows and seed, one after the other");
+    if race.clicked() {
+        state.start_race();
+    }
 }
 
-fn under_way(ui: &mut Ui, state: &mut State) -> Option<Command> {
-    let run = state.runs.iter().find(|run| Some(run.id) == state.running);
+fn under_way(ui: &mut Ui, state: &mut State) {
+    let run = state.running.and_then(|id| state.run(id));
     match run {
         None => {
             ui.label(weak("Setting up …"));
@@ -66,21 +95,32 @@ fn under_way(ui: &mut Ui, state: &mut State) -> Option<Command> {
                 words += &format!(" · {pace:.0} rows/s · {} left", duration(left));
             }
             ui.label(RichText::new(words).font(number(12.0)));
+            ui.label(weak(cost(run)));
         }
     }
     let now = ui.input(|input| input.time);
-    let mut command = None;
     ui.horizontal(|ui| {
         let words = if state.paused { "Continue" } else { "Pause" };
         if ui.button(words).clicked() {
-            command = Some(state.pause(now));
+            state.pause(now);
         }
         if ui.button("Stop").clicked() {
-            command = Some(state.stop());
+            state.stop();
         }
         if !state.race.is_empty() {
             ui.label(weak(format!("then {}", state.race.join(", "))));
         }
     });
-    command
+}
+
+/// Device, memory and, on a GPU, kernels a step.
+fn cost(run: &Run) -> String {
+    let mut words = format!("on {}", run.device);
+    if let Some(bytes) = run.bytes {
+        words += &format!(" · {} held", memory(bytes));
+    }
+    if run.launches > 0 {
+        words += &format!(" · {} dispatches a step", run.launches);
+    }
+    words
 }

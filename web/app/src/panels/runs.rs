@@ -1,58 +1,174 @@
-//! The runs as a table.
+//! The runs as a table, two of them side by side, and what can be done with them.
 
-use super::{duration, heading, share, thousands, weak};
+use super::{duration, heading, memory, share, thousands, weak};
 use crate::colours;
-use crate::state::State;
+use crate::state::{Run, State};
 use crate::theme::number;
-use eframe::egui::{Grid, RichText, Ui};
+use eframe::egui::{Button, Grid, RichText, ScrollArea, TextEdit, Ui, vec2};
 
-/// Draws it; a run can be taken out when none is under way.
+/// What a person asks of a run.
+enum Wish {
+    Open,
+    Save,
+    Share,
+    Pin,
+    Delete,
+}
+
+/// Draws it.
 pub(crate) fn show(ui: &mut Ui, state: &mut State) {
-    heading(ui, "Runs");
+    ui.horizontal(|ui| {
+        heading(ui, "Runs");
+        ui.spacing_mut().button_padding = vec2(8.0, 2.0);
+        let some = !state.runs.is_empty();
+        if ui.add_enabled(some, Button::new("Export")).clicked() {
+            state.export_runs();
+        }
+        let import = ui.button("Import");
+        let import = import.on_hover_text("A file of runs, or an adapter");
+        if import.clicked() {
+            state.pick();
+        }
+    });
     if state.runs.is_empty() {
         ui.label(weak(
             "Each run becomes a line here. Press Train to make the first.",
         ));
         return;
     }
-    let mut gone = None;
-    Grid::new("runs")
+    ScrollArea::horizontal()
+        .id_salt("runs")
+        .show(ui, |ui| table(ui, state));
+    compare(ui, state);
+}
+
+fn table(ui: &mut Ui, state: &mut State) {
+    let mut wish = None;
+    let grid = Grid::new("runs").striped(true).spacing([16.0, 6.0]);
+    grid.show(ui, |ui| {
+        for title in [
+            "run", "name", "method", "data", "trained", "share", "before", "after", "time",
+            "memory", "",
+        ] {
+            ui.label(weak(title));
+        }
+        ui.end_row();
+        let (running, adapters) = (state.running, &state.adapters);
+        for run in state.runs.iter_mut().rev() {
+            let adapter = adapters.contains_key(&run.id);
+            cells(ui, run);
+            ui.horizontal(|ui| {
+                let asked = buttons(ui, run, adapter, running == Some(run.id));
+                wish = asked.map(|asked| (run.id, asked)).or(wish.take());
+            });
+            ui.end_row();
+        }
+    });
+    match wish {
+        Some((id, Wish::Open)) => state.open(id),
+        Some((id, Wish::Save)) => state.save_adapter(id),
+        Some((id, Wish::Share)) => state.share(id),
+        Some((id, Wish::Pin)) => state.pin(id),
+        Some((id, Wish::Delete)) => state.delete(id),
+        None => {}
+    }
+}
+
+fn cells(ui: &mut Ui, run: &mut Run) {
+    let cell = |words: String| RichText::new(words).font(number(13.0));
+    let points = |score: Option<f64>| score.map_or("–".into(), |score| format!("{score:.1}"));
+    ui.label(cell(run.id.to_string()));
+    let hint = if run.shared {
+        "from elsewhere"
+    } else {
+        "name it"
+    };
+    let name = TextEdit::singleline(&mut run.name).hint_text(hint);
+    ui.add_sized([96.0, 20.0], name.char_limit(40));
+    let colour = colours::method(&run.method, ui.visuals());
+    ui.label(RichText::new(&run.method).color(colour));
+    ui.label(&run.task);
+    ui.label(cell(thousands(run.trainable)));
+    ui.label(cell(share(run.percent)));
+    ui.label(cell(points(run.before)));
+    ui.label(cell(points(run.after)));
+    ui.label(cell(duration(run.seconds)));
+    ui.label(cell(run.bytes.map_or("–".into(), memory)));
+}
+
+fn buttons(ui: &mut Ui, run: &Run, adapter: bool, running: bool) -> Option<Wish> {
+    let mut wish = None;
+    let mut button = |words: &str, hint: &str, can: bool, asked: Wish| {
+        let button = Button::new(RichText::new(words).small()).small();
+        let clicked = ui.add_enabled(can, button).on_hover_text(hint).clicked();
+        if clicked {
+            wish = Some(asked);
+        }
+    };
+    let pin = if run.pinned { "Unpin" } else { "Pin" };
+    button(pin, "Two pinned runs are compared", true, Wish::Pin);
+    button(
+        "Ask",
+        "Load its adapter and try a sentence",
+        adapter,
+        Wish::Open,
+    );
+    button("Save", "Its adapter as a file", adapter, Wish::Save);
+    button("Share", "Its adapter as a link", adapter, Wish::Share);
+    button("Delete", "The run and its adapter", !running, Wish::Delete);
+    wish
+}
+
+/// Two pinned runs side by side.
+fn compare(ui: &mut Ui, state: &State) {
+    let [left, right] = state.pinned()[..] else {
+        return;
+    };
+    ui.add_space(8.0);
+    heading(ui, "Side by side");
+    let points = |score: Option<f64>| score.map_or("–".into(), |score| format!("{score:.1} %"));
+    let gain = |run: &Run| Some(run.after? - run.before?);
+    type Row = (&'static str, fn(&Run) -> String);
+    let plain: [Row; 8] = [
+        ("data", |run| {
+            format!("{}, {} rows", run.task, run.train_rows)
+        }),
+        ("numbers trained", |run| thousands(run.trainable)),
+        ("share of the model", |run| share(run.percent)),
+        ("learning rate", |run| format!("{:.0e}", run.lr)),
+        ("steps × rows", |run| {
+            format!("{} × {}", run.steps, run.batch)
+        }),
+        ("seed", |run| run.seed.to_string()),
+        ("time", |run| duration(run.seconds)),
+        ("memory", |run| run.bytes.map_or("–".into(), memory)),
+    ];
+    Grid::new("pinned")
         .striped(true)
-        .spacing([16.0, 6.0])
+        .spacing([24.0, 4.0])
         .show(ui, |ui| {
-            for title in [
-                "run", "method", "data", "trained", "share", "before", "after", "time", "",
-            ] {
-                ui.label(weak(title));
+            ui.label("");
+            for run in [left, right] {
+                let colour = colours::method(&run.method, ui.visuals());
+                ui.label(RichText::new(run.title()).color(colour));
             }
             ui.end_row();
-            for run in state.runs.iter().rev() {
-                let cell = |words: String| RichText::new(words).font(number(13.0));
-                let points =
-                    |score: Option<f64>| score.map_or("–".into(), |score| format!("{score:.1}"));
-                ui.label(cell(run.id.to_string()));
-                ui.label(
-                    RichText::new(&run.method).color(colours::method(&run.method, ui.visuals())),
-                );
-                ui.label(&run.task);
-                ui.label(cell(thousands(run.trainable)));
-                ui.label(cell(share(run.percent)));
-                ui.label(cell(points(run.before)));
-                ui.label(cell(points(run.after)));
-                ui.label(cell(duration(run.seconds)));
-                let done = state.running.is_none();
-                if done
-                    && ui
-                        .small_button("×")
-                        .on_hover_text("Delete this run")
-                        .clicked()
-                {
-                    gone = Some(run.id);
+            let mut row = |title: &str, cells: [String; 2]| {
+                ui.label(weak(title));
+                for cell in cells {
+                    ui.label(RichText::new(cell).font(number(13.0)));
                 }
                 ui.end_row();
+            };
+            row("score before", [left, right].map(|run| points(run.before)));
+            row("score after", [left, right].map(|run| points(run.after)));
+            row(
+                "gain in points",
+                [left, right]
+                    .map(|run| gain(run).map_or("–".into(), |gain| format!("{gain:+.1}"))),
+            );
+            for (title, cell) in plain {
+                row(title, [left, right].map(cell));
             }
         });
-    if let Some(id) = gone {
-        state.runs.retain(|run| run.id != id);
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::{heading, weak};
 use crate::state::State;
-use compacter_core::train::Command;
 use eframe::egui::{CollapsingHeader, RichText, Sense, TextEdit, Ui, vec2};
 
 const EXAMPLES: [&str; 3] = [
@@ -17,13 +16,16 @@ writes the matrices of these layers as sums of Kronecker products of much smalle
 factor among all layers and makes the other of rank one. What is left to train is a few thousand \
 numbers, and the file that holds what was learned has a few kilobytes.";
 
-/// Draws it; what the trainer is asked for.
-pub(crate) fn show(ui: &mut Ui, state: &mut State) -> Option<Command> {
+/// Draws it.
+pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     heading(ui, "Try it");
     let edit = TextEdit::multiline(&mut state.sentence)
         .desired_rows(2)
         .desired_width(f32::INFINITY);
-    let mut ask = ui.add(edit).changed();
+    let edit = ui
+        .add(edit)
+        .labelled_by(ui.label(weak("a sentence of your own")).id);
+    let mut ask = edit.changed();
     for example in EXAMPLES {
         if ui.link(RichText::new(example).small()).clicked() {
             state.sentence = example.into();
@@ -33,7 +35,9 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) -> Option<Command> {
     ui.add_space(8.0);
     match &state.answer {
         Some(answer) => {
-            ui.label(weak("pale: before training; strong: after"));
+            let run = state.run(answer.run);
+            let title = run.map_or(String::new(), |run| format!("{} · ", run.title()));
+            ui.label(weak(format!("{title}pale: before training; strong: after")));
             for (label, before, after) in &answer.shares {
                 bars(ui, label, *before as f32, *after as f32);
             }
@@ -44,14 +48,19 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) -> Option<Command> {
             ));
         }
     }
-    ui.add_space(16.0);
+    if ask {
+        state.ask();
+    }
+}
+
+/// What this is all about, folded.
+pub(crate) fn about(ui: &mut Ui) {
     CollapsingHeader::new("What is a compacter?").show(ui, |ui| {
         ui.label(ABOUT);
-        ui.label(RichText::new("W = Σ Aᵢ ⊗ (sᵢ tᵢ)").monospace());
+        super::layer::formula(ui);
         let paper = "Compacter: Efficient Low-Rank Hypercomplex Adapter Layers (2021)";
         ui.hyperlink_to(paper, "https://arxiv.org/abs/2106.04647");
     });
-    if ask { state.ask() } else { None }
 }
 
 /// One label's two probabilities.

@@ -1,24 +1,30 @@
 //! Everything that the app shows, as plain data: changed by what a person does and by what the
 //! trainer reports, never by drawing.
 
+mod data;
+mod files;
+mod look;
 mod run;
+#[cfg(test)]
+mod tests;
+mod training;
 
-use compacter_core::data::{Format, Table, read_table};
-use compacter_core::method::{Method, NAMES, Overrides};
+use compacter_core::Result;
+use compacter_core::method::{Method, Overrides};
 use compacter_core::t5::T5Config;
-use compacter_core::task::{self, Columns, Task};
-use compacter_core::train::{Command, Event, Job, Report, Settings};
-use compacter_core::{Error, Result};
+use compacter_core::train::{Command, Event, Job, Load, Report};
+pub use data::{Data, Import};
+pub use files::{Kept, RunsFile, STATE};
+pub use look::Look;
 pub use run::Run;
 use serde::{Deserialize, Serialize};
-
-/// Seed of the splits, the same for every run, so that runs compare.
-const DATA_SEED: u64 = 42;
+use std::collections::BTreeMap;
 
 /// The trainer beside the app.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Trainer {
     /// It loads its module and the base.
+    #[default]
     Loading,
     /// It hears commands.
     Ready {
@@ -34,15 +40,31 @@ pub enum Trainer {
     },
 }
 
-/// Rows to learn from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Data {
-    /// Name of the task, which begins every source text.
-    pub name: String,
-    /// Text and label.
-    pub rows: Vec<[String; 2]>,
-    /// Training rows to use of those that the split leaves.
-    pub samples: usize,
+/// Where to compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// A real graphics device, else the CPU.
+    #[default]
+    Auto,
+    /// The graphics device, even a software one.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+impl Device {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Gpu, Self::Cpu];
+
+    /// As the trainer is told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Gpu => "gpu",
+            Self::Cpu => "cpu",
+        }
+    }
 }
 
 /// What the next run is trained with.
@@ -63,21 +85,62 @@ pub struct Form {
 /// Label probabilities of one text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
+    /// The run that answered.
+    pub run: u64,
     /// The text that was asked about.
     pub source: String,
     /// Each label with its probability before and after training.
     pub shares: Vec<(String, f64, f64)>,
 }
 
+/// What the state asks of the world around it; whoever owns it does these after each change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Todo {
+    /// Say this to the trainer.
+    Send(Command),
+    /// Put a new trainer, by [`State::device`], in the place of the present one.
+    Restart,
+    /// Keep bytes where they outlive the program.
+    Keep {
+        /// Under this key.
+        key: String,
+        /// What to keep.
+        bytes: Vec<u8>,
+    },
+    /// Forget what is kept under a key.
+    Forget {
+        /// The key.
+        key: String,
+    },
+    /// Give the person a file.
+    Save {
+        /// Its name.
+        name: String,
+        /// What is in it.
+        bytes: Vec<u8>,
+    },
+    /// Let the person choose a file.
+    Pick,
+    /// Put text on the clipboard, behind the address of the page.
+    CopyLink {
+        /// The part behind `#adapter=`.
+        text: String,
+    },
+}
+
 /// The whole app.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The trainer beside it.
     pub trainer: Trainer,
+    /// Which device the trainer should take.
+    pub device: Device,
     /// Sizes of the base.
     pub base: T5Config,
     /// Rows to learn from.
     pub data: Data,
+    /// A file whose columns are still to be chosen.
+    pub import: Option<Import>,
     /// What the next run is trained with.
     pub form: Form,
     /// Runs, in the order of their start.
@@ -92,81 +155,101 @@ pub struct State {
     pub ghosts: bool,
     /// The sentence to try.
     pub sentence: String,
-    /// What the last trained run says of it.
+    /// The run that is asked.
+    pub asked: Option<u64>,
+    /// What it says of the sentence.
     pub answer: Option<Answer>,
+    /// The layer that is looked into.
+    pub look: Look,
     /// What went wrong last.
     pub error: Option<String>,
-}
-
-fn bundled(name: &str) -> Result<Table> {
-    let bytes = compacter_assets::data(name)
-        .ok_or_else(|| Error::Setting(format!("no bundled data set is called `{name}`")))?;
-    read_table(bytes, Format::Tsv, &format!("{name}.tsv"), true)
+    /// What has just been done.
+    pub notice: Option<String>,
+    /// Adapter files by run.
+    pub adapters: BTreeMap<u64, Vec<u8>>,
+    /// What the run under way was started with.
+    job: Option<Job>,
+    /// The last checkpoint of the run under way: its step and its bytes.
+    checkpoint: Option<(usize, Vec<u8>)>,
+    /// When the last checkpoint was asked for, by the app's clock.
+    checkpointed: f64,
+    todo: Vec<Todo>,
 }
 
 impl State {
     /// What a first visit shows: the bundled model, its reviews, Compacter++.
     pub fn new() -> Result<Self> {
-        let form = Form {
-            method: "compacter++".into(),
-            overrides: Overrides::default(),
-            steps: 340,
-            batch: 32,
-            seed: 42,
-        };
-        let (name, rows) = ("reviews".into(), Vec::new());
-        let samples = 0;
-        let data = Data {
-            name,
-            rows,
-            samples,
-        };
-        let mut state = Self {
+        Ok(Self {
             trainer: Trainer::Loading,
+            device: Device::Auto,
             base: T5Config::from_json(compacter_assets::CONFIG, "config.json")?,
-            data,
-            form,
+            data: Data::bundled("reviews")?,
+            import: None,
+            form: Form {
+                method: "compacter++".into(),
+                overrides: Overrides::default(),
+                steps: 340,
+                batch: 32,
+                seed: 42,
+            },
             runs: Vec::new(),
             running: None,
             paused: false,
             race: Vec::new(),
             ghosts: true,
             sentence: "I would gladly come back tomorrow.".into(),
+            asked: None,
             answer: None,
+            look: Look::default(),
             error: None,
-        };
-        state.choose_data("reviews")?;
-        Ok(state)
+            notice: None,
+            adapters: BTreeMap::new(),
+            job: None,
+            checkpoint: None,
+            checkpointed: 0.0,
+            todo: Vec::new(),
+        })
+    }
+
+    /// Takes out what is to be done.
+    pub fn take_todo(&mut self) -> Vec<Todo> {
+        std::mem::take(&mut self.todo)
+    }
+
+    fn send(&mut self, command: Command) {
+        self.todo.push(Todo::Send(command));
+    }
+
+    /// Says what went wrong, in place of what was said before.
+    pub fn fail(&mut self, error: impl ToString) {
+        self.error = Some(error.to_string());
+        self.notice = None;
+    }
+
+    /// Lets the person choose a file.
+    pub fn pick(&mut self) {
+        self.todo.push(Todo::Pick);
     }
 
     /// Takes a bundled data set.
-    pub fn choose_data(&mut self, name: &str) -> Result<()> {
-        let table = bundled(name)?;
-        let rows = table.rows.into_iter().filter_map(|row| row.try_into().ok());
-        self.data.name = name.into();
-        self.data.rows = rows.collect();
-        self.data.samples = self.largest_samples();
-        self.answer = None;
-        Ok(())
-    }
-
-    /// Training rows that the split leaves.
-    pub fn largest_samples(&self) -> usize {
-        let rows = self.data.rows.len();
-        let left = rows - rows / 4;
-        left - left / 10
-    }
-
-    /// The labels with their numbers of rows, in order.
-    pub fn balance(&self) -> Vec<(&str, usize)> {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for [_, label] in &self.data.rows {
-            match counts.binary_search_by(|(name, _)| (*name).cmp(label)) {
-                Ok(at) => counts[at].1 += 1,
-                Err(at) => counts.insert(at, (label, 1)),
-            }
+    pub fn choose_data(&mut self, name: &str) {
+        match Data::bundled(name) {
+            Ok(data) => self.data = data,
+            Err(error) => self.fail(error),
         }
-        counts
+    }
+
+    /// Takes the chosen columns of the imported file as the data.
+    pub fn use_import(&mut self) {
+        match self.import.as_ref().map(Import::data) {
+            Some(Ok(data)) => {
+                self.data = data;
+                self.import = None;
+                self.error = None;
+            }
+            Some(Err(error)) => self.fail(error),
+            None => {}
+        }
     }
 
     /// The chosen method with its sizes, or in words why it cannot be.
@@ -174,115 +257,34 @@ impl State {
         Method::resolve(&self.form.method, &self.base, &self.form.overrides)
     }
 
-    fn task(&self) -> Result<Task> {
-        let table = Table {
-            file: self.data.name.clone(),
-            header: vec!["text".into(), "label".into()],
-            rows: self.data.rows.iter().map(|row| row.to_vec()).collect(),
-            lines: (2..self.data.rows.len() + 2).collect(),
-        };
-        let columns = Columns {
-            text: "text".into(),
-            label: Some("label".into()),
-            ..Columns::default()
-        };
-        let mut task = task::own(&self.data.name, &table, &columns, None, None, DATA_SEED)?;
-        task::draw(
-            &mut task.train,
-            self.data.samples.max(1),
-            DATA_SEED,
-            "train-samples",
-        );
-        Ok(task)
+    /// The run of a number.
+    pub fn run(&self, id: u64) -> Option<&Run> {
+        self.runs.iter().find(|run| run.id == id)
     }
 
-    /// Whether a run can begin now.
-    pub fn can_train(&self) -> bool {
-        matches!(self.trainer, Trainer::Ready { .. }) && self.running.is_none()
+    fn run_mut(&mut self, id: u64) -> Option<&mut Run> {
+        self.runs.iter_mut().find(|run| run.id == id)
     }
 
-    /// Begins a run with what is chosen; the command for the trainer, or the reason in `error`.
-    pub fn train(&mut self) -> Option<Command> {
-        match self.job() {
-            Ok(job) => {
-                self.error = None;
-                self.answer = None;
-                (self.running, self.paused) = (Some(job.run), false);
-                Some(Command::Train(Box::new(job)))
-            }
-            Err(error) => {
-                self.error = Some(error.to_string());
-                self.race.clear();
-                None
-            }
+    fn next_id(&self) -> u64 {
+        let known = self.runs.iter().map(|run| run.id).chain(self.running);
+        known.max().unwrap_or(0) + 1
+    }
+
+    /// Takes a run out, with its adapter.
+    pub fn delete(&mut self, id: u64) {
+        self.runs.retain(|run| run.id != id);
+        self.adapters.remove(&id);
+        self.todo.push(Todo::Forget {
+            key: files::adapter_key(id),
+        });
+        if self.asked == Some(id) {
+            (self.asked, self.answer) = (None, None);
         }
     }
 
-    /// Trains every method in turn on the same rows with the same seed.
-    pub fn start_race(&mut self) -> Option<Command> {
-        self.race = NAMES.iter().rev().map(|name| name.to_string()).collect();
-        self.next_of_race()
-    }
-
-    fn next_of_race(&mut self) -> Option<Command> {
-        if self.race.is_empty() {
-            return None;
-        }
-        self.form.method = self.race.remove(0);
-        self.form.overrides = Overrides::default();
-        self.train()
-    }
-
-    /// Ends the run and a race.
-    pub fn stop(&mut self) -> Command {
-        self.race.clear();
-        (self.running, self.paused) = (None, false);
-        Command::Stop
-    }
-
-    /// Stands still, or goes on.
-    pub fn pause(&mut self, now: f64) -> Command {
-        self.paused = !self.paused;
-        let paused = self.paused;
-        if let Some(run) = self.run_mut(self.running) {
-            run.pause(paused, now);
-        }
-        match paused {
-            true => Command::Pause,
-            false => Command::Continue,
-        }
-    }
-
-    /// Asks the trained run about the sentence; nothing without one.
-    pub fn ask(&self) -> Option<Command> {
-        let run = self.runs.last()?;
-        let source = task::own_source(&run.task, self.sentence.trim(), None);
-        let can = run.after.is_some() && !self.sentence.trim().is_empty();
-        can.then_some(Command::Ask { source })
-    }
-
-    fn job(&self) -> Result<Job> {
-        let task = self.task()?;
-        let mut settings = Settings::new(self.method()?, &task);
-        settings.batch = self.form.batch;
-        settings.steps = Some(self.form.steps);
-        settings.seed = self.form.seed;
-        settings.eval_every = Some((self.form.steps / 10).max(1));
-        settings.check()?;
-        Ok(Job {
-            run: self.runs.iter().map(|run| run.id).max().unwrap_or(0) + 1,
-            task,
-            settings,
-            checkpoint: None,
-        })
-    }
-
-    fn run_mut(&mut self, id: Option<u64>) -> Option<&mut Run> {
-        self.runs.iter_mut().find(|run| Some(run.id) == id)
-    }
-
-    /// Takes in a report at time `now` (seconds); what to ask the trainer for next.
-    pub fn apply(&mut self, report: Report, now: f64) -> Option<Command> {
+    /// Takes in a report at time `now` (seconds).
+    pub fn apply(&mut self, report: Report, now: f64) {
         match report {
             Report::Ready {
                 device,
@@ -291,184 +293,91 @@ impl State {
             } => {
                 self.trainer = Trainer::Ready { device, reason };
                 self.base = *base;
-                None
+                self.go_on(now);
             }
-            Report::Event { run, event } => self.happened(run, event, now),
+            Report::Event { run, event, load } => self.happened(run, &event, load, now),
+            Report::Opened { run } => {
+                self.asked = Some(run);
+                self.ask();
+            }
+            Report::Projection {
+                run,
+                step,
+                projection,
+            } => self.look.take(run, step, projection),
             Report::Answer {
+                run,
                 source,
                 labels,
                 before,
                 after,
-                ..
             } => {
                 let shares = labels.into_iter().zip(before).zip(after);
                 let shares = shares.map(|((label, before), after)| (label, before, after));
+                let shares = shares.collect();
                 self.answer = Some(Answer {
+                    run,
                     source,
-                    shares: shares.collect(),
+                    shares,
                 });
-                None
             }
-            Report::Failed { run, message } => {
-                if run.is_none() && self.trainer == Trainer::Loading {
-                    self.trainer = Trainer::Gone {
-                        message: message.clone(),
-                    };
-                }
-                self.error = Some(message);
-                (self.running, self.paused) = (None, false);
-                self.race.clear();
-                None
+            Report::Failed { run, message } => self.failed(run, message),
+            Report::Gone { message } => {
+                self.look.waiting = false;
+                self.trainer = Trainer::Gone {
+                    message: message.clone(),
+                };
+                self.fail(message);
             }
-            Report::Adapter { .. } | Report::Checkpoint { .. } => None,
+            Report::Adapter { run, bytes } => self.keep_adapter(run, bytes),
+            Report::Checkpoint { run, step, bytes } => self.keep_checkpoint(run, step, bytes),
         }
     }
 
-    fn happened(&mut self, id: u64, event: Event, now: f64) -> Option<Command> {
-        if let Some(run) = Run::started(id, &event) {
+    fn failed(&mut self, run: Option<u64>, message: String) {
+        self.look.waiting = false;
+        self.fail(message);
+        if run.is_some() {
+            self.end_run();
+            self.race.clear();
+        }
+    }
+
+    fn happened(&mut self, id: u64, event: &Event, load: Load, now: f64) {
+        let Some(job) = self.job.as_ref().filter(|job| job.run == id) else {
+            return; // a report of a run that was stopped
+        };
+        let device = match &self.trainer {
+            Trainer::Ready { device, .. } => device.as_str(),
+            _ => "",
+        };
+        if let Some(run) = Run::started(job, device, event) {
+            self.look.forget();
+            self.runs.retain(|run| run.id != id);
             self.runs.push(run);
-            return None;
+            self.asked = Some(id);
+            return;
         }
-        self.run_mut(Some(id))?.take(&event, now);
-        if !matches!(event, Event::Finished(_)) {
-            return None;
+        if let Some(run) = self.run_mut(id) {
+            run.take(event, load, now);
         }
-        self.running = None;
-        self.next_of_race().or_else(|| self.ask())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use compacter_core::train::Summary;
-
-    fn ready() -> State {
-        let mut state = State::new().unwrap();
-        let base = Box::new(state.base.clone());
-        let (device, reason) = ("CPU".into(), "a test".into());
-        let report = Report::Ready {
-            device,
-            reason,
-            base,
-        };
-        assert_eq!(state.apply(report, 0.0), None);
-        state
-    }
-
-    fn started(method: &str) -> Event {
-        Event::Started {
-            task: "reviews".into(),
-            method: method.into(),
-            trainable: 7024,
-            percent: 0.155,
-            total_steps: 340,
-            train_rows: 540,
-            validation_rows: 60,
-            test_rows: 200,
+        match event {
+            Event::Step { .. } => {
+                self.checkpoint_if_due(now);
+                self.look_if_due(now);
+            }
+            Event::Evaluated { .. } => self.ask(),
+            Event::Finished(_) => {
+                self.send(Command::Adapter);
+                self.look_now();
+                self.end_run();
+                if self.race.is_empty() {
+                    self.ask();
+                } else {
+                    self.next_of_race();
+                }
+            }
+            _ => {}
         }
-    }
-
-    fn finished(method: &str) -> Event {
-        Event::Finished(Summary {
-            method: method.into(),
-            task: "reviews".into(),
-            metric: "accuracy".into(),
-            trainable: 7024,
-            percent: 0.155,
-            score_before: 49.0,
-            score_after: 61.0,
-            majority: Some(50.0),
-            metrics: Default::default(),
-            steps: 340,
-            best_step: 300,
-        })
-    }
-
-    fn event(state: &mut State, run: u64, event: Event, now: f64) -> Option<Command> {
-        state.apply(Report::Event { run, event }, now)
-    }
-
-    #[test]
-    fn a_first_visit_can_train_as_soon_as_the_trainer_is_ready() {
-        let mut state = State::new().unwrap();
-        assert!(!state.can_train());
-        assert_eq!(state.data.rows.len(), 800);
-        assert_eq!(state.balance(), [("negative", 400), ("positive", 400)]);
-        state = ready();
-        assert!(state.can_train());
-        let Some(Command::Train(job)) = state.train() else {
-            panic!("{:?}", state.error);
-        };
-        assert_eq!((job.run, job.task.train.len()), (1, 540));
-        assert_eq!(job.settings.method.name, "compacter++");
-        assert!(!state.can_train());
-    }
-
-    #[test]
-    fn a_run_grows_with_its_events_and_a_pause_takes_no_time() {
-        let mut state = ready();
-        state.train();
-        event(&mut state, 1, started("compacter++"), 1.0);
-        let metrics = Default::default();
-        let before = Event::Before {
-            score: 49.0,
-            metrics,
-        };
-        event(&mut state, 1, before, 2.0);
-        let step = |step| Event::Step {
-            step,
-            total_steps: 340,
-            loss: 1.0,
-            lr: 0.1,
-            rows: 32,
-        };
-        event(&mut state, 1, step(1), 3.0);
-        assert_eq!(state.pause(3.0), Command::Pause);
-        assert_eq!(state.pause(10.0), Command::Continue);
-        event(&mut state, 1, step(2), 11.0);
-        assert_eq!((state.runs[0].seconds, state.runs[0].rows), (2.0, 64));
-        assert_eq!(state.runs[0].score(), Some(49.0));
-        let ask = event(&mut state, 1, finished("compacter++"), 12.0);
-        assert!(matches!(ask, Some(Command::Ask { source }) if source.starts_with("reviews: ")));
-        assert_eq!(state.runs[0].score(), Some(61.0));
-        assert!(state.can_train());
-    }
-
-    #[test]
-    fn a_race_trains_every_method_once() {
-        let mut state = ready();
-        let mut command = state.start_race();
-        let mut methods = Vec::new();
-        while let Some(Command::Train(job)) = command {
-            let name = job.settings.method.name.clone();
-            event(&mut state, job.run, started(&name), 0.0);
-            command = event(&mut state, job.run, finished(&name), 1.0);
-            methods.push(name);
-        }
-        methods.reverse();
-        assert_eq!(methods, NAMES);
-        assert!(matches!(command, Some(Command::Ask { .. })));
-    }
-
-    #[test]
-    fn what_cannot_work_is_said_and_nothing_begins() {
-        let mut state = ready();
-        state.form.overrides.n = Some(5);
-        assert_eq!(state.train(), None);
-        let error = state.error.clone().unwrap();
-        assert!(error.contains('5') && state.can_train(), "{error}");
-        let message = "the trainer broke".to_string();
-        state.apply(Report::Failed { run: None, message }, 0.0);
-        assert_eq!(state.error.as_deref(), Some("the trainer broke"));
-    }
-
-    #[test]
-    fn the_state_survives_as_json() {
-        let mut state = ready();
-        state.train();
-        event(&mut state, 1, started("full"), 0.0);
-        let json = serde_json::to_string(&state).unwrap();
-        assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state);
     }
 }
