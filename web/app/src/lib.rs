@@ -13,6 +13,8 @@ mod page;
 mod panels;
 mod paper;
 mod state;
+#[cfg(target_arch = "wasm32")]
+pub mod store;
 mod theme;
 
 pub use app::App;
