@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// Nothing that reaches out, no sandbox (containers have none), WebGPU and WebGL on software adapters.
@@ -170,17 +170,16 @@ impl Browser {
         let start = Instant::now();
         loop {
             // A page that is just being replaced answers with an error.
-            let value = self.try_evaluate(script, PATIENCE).unwrap_or(Value::Null);
-            let truth = !matches!(&value, Value::Null | Value::Bool(false))
-                && value != json!(0)
-                && value != json!("");
-            if truth {
-                return value;
+            let value = self.try_evaluate(script, PATIENCE);
+            match &value {
+                Err(_) | Ok(Value::Null | Value::Bool(false)) => {}
+                Ok(value) if value == &json!(0) || value == "" => {}
+                Ok(value) => return value.clone(),
             }
-            let errors = &self.errors;
             assert!(
                 start.elapsed() < limit,
-                "{script}: not so within {limit:?}; errors: {errors:?}"
+                "{script}: still {value:?} after {limit:?}; errors: {:?}",
+                self.errors
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -340,7 +339,10 @@ impl Browser {
         loop {
             let left = limit.saturating_sub(start.elapsed());
             let message = self.messages.recv_timeout(left);
-            let mut message = message.map_err(|_| format!("no answer within {limit:?}"))?;
+            let mut message = message.map_err(|error| match error {
+                RecvTimeoutError::Timeout => format!("no answer within {limit:?}"),
+                RecvTimeoutError::Disconnected => "the browser has ended".to_string(),
+            })?;
             if message["id"] != json!(id) {
                 self.hear(&message);
             } else if let Some(error) = message.get("error") {

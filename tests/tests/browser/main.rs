@@ -6,6 +6,7 @@
 
 mod devtools;
 mod hands;
+mod models;
 mod offline;
 mod panic;
 mod server;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 type Test = (&'static str, fn(&Ground));
 
-const TESTS: [Test; 8] = [
+const TESTS: [Test; 10] = [
     ("the tests' own hands", hands::reach_the_page),
     ("the page is drawn from any path", draws),
     ("a plain address, without WebGPU", plain_address),
@@ -27,6 +28,8 @@ const TESTS: [Test; 8] = [
     ("the page after a panic", panic::says_what_happened),
     ("without a network", offline::works_without_a_network),
     ("a new build", offline::a_new_build_replaces_the_old_one),
+    ("a model by ranges", models::is_read_by_ranges_and_kept),
+    ("whom the page may ask", models::the_page_asks_nobody_else),
     ("training", trains::trains_as_natively),
 ];
 
@@ -107,4 +110,10 @@ fn plain_address(ground: &Ground) {
     assert_eq!(ready["device"], "CPU");
     assert_eq!(ready["reason"], "this browser offers no WebGPU");
     assert_eq!(browser.errors(), [""; 0]);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

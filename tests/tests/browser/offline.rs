@@ -1,7 +1,7 @@
 //! The page without a network, and a new build in place of an old one.
 
 use crate::server::Server;
-use crate::{Browser, DRAWN, Ground, MINUTE, READY};
+use crate::{Browser, DRAWN, Ground, MINUTE, READY, sha256};
 use serde_json::json;
 use std::path::Path;
 
@@ -89,7 +89,7 @@ impl Change {
         let start = page.find("<title>").unwrap() + "<title>".len();
         let end = page.find("</title>").unwrap();
         let new = format!("{}A new build{}", &page[..start], &page[end..]);
-        let list = list.replace(&sha256(&page), &sha256(&new));
+        let list = list.replace(&sha256(page.as_bytes()), &sha256(new.as_bytes()));
         let build = list.lines().next().unwrap().to_string();
         Self {
             page: new,
@@ -104,12 +104,6 @@ impl Change {
     fn publish_page(&self, folder: &Path) {
         std::fs::write(folder.join("index.html"), &self.page).unwrap();
     }
-}
-
-fn sha256(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(text);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn copy(from: &Path, to: &Path) {

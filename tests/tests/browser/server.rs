@@ -1,5 +1,6 @@
 //! A static server on this machine, which can be stopped as a network can.
 
+use std::hash::{Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -78,13 +79,46 @@ fn answer(mut stream: TcpStream, site: &Site) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
-    let path = head.split_whitespace().nth(1).unwrap_or("/");
+    let mut words = head.split_whitespace();
+    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or("/"));
     let path = path.split('?').next().unwrap_or("/");
-    // A browser that goes away in the middle is no failure of the test.
-    let _ = match path.strip_prefix(&*site.base).map(|name| file(site, name)) {
-        Some(Some((kind, bytes))) => respond(&mut stream, "200 OK", kind, &bytes),
-        _ => respond(&mut stream, "404 Not Found", "text/plain", b""),
+    let found = path.strip_prefix(&*site.base).map(|name| file(site, name));
+    let Some(Some((kind, bytes))) = found else {
+        let _ = respond(&mut stream, "404 Not Found", "", b"", 0);
+        return;
     };
+    let length = bytes.len();
+    let kind = format!("Content-Type: {kind}\r\nETag: \"{:x}\"\r\n", hash(&bytes));
+    // A browser that goes away in the middle is no failure of the test.
+    let _ = match range(&head, length) {
+        _ if method == "HEAD" => respond(&mut stream, "200 OK", &kind, b"", length),
+        Some((start, end)) => {
+            let range = format!(
+                "{kind}Content-Range: bytes {start}-{}/{length}\r\n",
+                end - 1
+            );
+            let part = &bytes[start..end];
+            respond(&mut stream, "206 Partial Content", &range, part, part.len())
+        }
+        None => respond(&mut stream, "200 OK", &kind, &bytes, length),
+    };
+}
+
+/// The one range that a request asks for, if it asks for one within the file.
+fn range(head: &str, length: usize) -> Option<(usize, usize)> {
+    let head = head.to_ascii_lowercase();
+    let line = head
+        .lines()
+        .find_map(|line| line.strip_prefix("range: bytes="))?;
+    let (start, last) = line.trim().split_once('-')?;
+    let (start, end) = (start.parse().ok()?, last.parse::<usize>().ok()? + 1);
+    (start < end && end <= length).then_some((start, end))
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn file(site: &Site, name: &str) -> Option<(&'static str, Vec<u8>)> {
@@ -104,11 +138,16 @@ fn file(site: &Site, name: &str) -> Option<(&'static str, Vec<u8>)> {
     }
 }
 
-fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) -> std::io::Result<()> {
-    let length = body.len();
+fn respond(
+    stream: &mut TcpStream,
+    status: &str,
+    headers: &str,
+    body: &[u8],
+    length: usize,
+) -> std::io::Result<()> {
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
     )?;
     stream.write_all(body)
 }
