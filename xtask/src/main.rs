@@ -1,5 +1,6 @@
 //! `cargo xtask web`: builds the browser's files into `web/dist`, and serves them if asked.
 
+mod offline;
 mod serve;
 
 use anyhow::{Context, Result, bail};
@@ -14,36 +15,49 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const LARGEST: usize = 5_000_000;
 /// What must be there before anything is drawn.
 const LARGEST_PAGE: usize = 1_500_000;
-const USAGE: &str = "usage: cargo xtask web [--serve]";
+const USAGE: &str = "usage: cargo xtask web [--page] [--serve]
+  --page   leaves the trainer's module as it lies in web/dist: it takes minutes to build
+  --serve  shows the result at http://127.0.0.1:8080/";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let dist = root().join("web/dist");
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["web"] => web(&dist),
-        ["web", "--serve"] => {
-            web(&dist)?;
-            serve::serve(&dist)
-        }
-        _ => bail!("{USAGE}"),
+    let (mut page, mut serve) = (false, false);
+    let mut flags = arguments.iter().map(String::as_str);
+    if flags.next() != Some("web") {
+        bail!("{USAGE}");
     }
+    for flag in flags {
+        match flag {
+            "--page" => page = true,
+            "--serve" => serve = true,
+            _ => bail!("{USAGE}"),
+        }
+    }
+    web(&dist, page)?;
+    if serve {
+        serve::serve(&dist)?;
+    }
+    Ok(())
 }
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// What belongs to the trainer's module; the script of its worker is written by hand.
+const TRAINER: [&str; 2] = ["trainer.js", "trainer_bg.wasm"];
+
 /// Modules, scripts and the model, side by side, so that any static host will do.
-fn web(dist: &Path) -> Result<()> {
-    if dist.exists() {
-        fs::remove_dir_all(dist).with_context(|| dist.display().to_string())?;
-    }
-    fs::create_dir_all(dist).with_context(|| dist.display().to_string())?;
+fn web(dist: &Path, only_page: bool) -> Result<()> {
+    clear(dist, only_page)?;
     let page = ["--no-default-features", "--bin", "compacter-web"];
     module(&root().join("web/app"), &page, "page", dist)?;
-    // A library elsewhere; as a module alone it can be optimised as a whole.
-    let trainer = ["--lib", "--crate-type", "cdylib"];
-    module(&root().join("web/trainer"), &trainer, "trainer", dist)?;
+    if !only_page {
+        // A library elsewhere; as a module alone it can be optimised as a whole.
+        let trainer = ["--lib", "--crate-type", "cdylib"];
+        module(&root().join("web/trainer"), &trainer, "trainer", dist)?;
+    }
     for entry in fs::read_dir(root().join("web/static"))? {
         let path = entry?.path();
         let name = path.file_name().context("a file without a name")?;
@@ -54,7 +68,32 @@ fn web(dist: &Path) -> Result<()> {
     fs::write(model.join("config.json"), compacter_assets::CONFIG)?;
     fs::write(model.join("tokenizer.json"), compacter_assets::TOKENIZER)?;
     fs::write(model.join("model.safetensors"), compacter_assets::WEIGHTS)?;
+    offline::list_files(dist)?;
     check_sizes(dist)
+}
+
+/// Empties the folder, so that nothing of an older build stays in it but, if wished, the trainer.
+fn clear(dist: &Path, keep_trainer: bool) -> Result<()> {
+    if keep_trainer && !TRAINER.iter().all(|name| dist.join(name).is_file()) {
+        bail!("web/dist holds no trainer yet; run `cargo xtask web` without --page once");
+    }
+    fs::create_dir_all(dist).with_context(|| dist.display().to_string())?;
+    for entry in fs::read_dir(dist)? {
+        let path = entry?.path();
+        let trainer = path
+            .file_name()
+            .is_some_and(|name| TRAINER.iter().any(|trainer| name == *trainer));
+        if keep_trainer && trainer {
+            continue;
+        }
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.with_context(|| path.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// Compiles the crate in a folder for the browser and writes its module and script.

@@ -3,11 +3,25 @@
 use crate::home::Page;
 use crate::link::{Link, PageWorker};
 use crate::{App, Opener};
-use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(raw_module = "./panic.js")]
+extern "C" {
+    /// Puts a page of words in place of the canvas.
+    fn panicked(reason: &str);
+}
+
+/// Shows the page for panics at once: after a panic nothing of this module runs again. Nobody calls
+/// this but a test and someone who wants to see that page, from the browser's console.
+#[wasm_bindgen(js_name = panicOnPurpose)]
+pub fn panic_on_purpose(reason: &str) {
+    panic!("{reason}");
+}
 
 /// Starts the app on the canvas `app`; on failure the element `status` says what happened.
 pub fn start_page() {
-    console_error_panic_hook::set_once();
+    // eframe's own hook, set by its runner, logs the panic and then calls this one.
+    std::panic::set_hook(Box::new(|panic| panicked(&panic.to_string())));
     wasm_bindgen_futures::spawn_local(async {
         let document = web_sys::window().and_then(|window| window.document());
         let Some(document) = document else { return };
