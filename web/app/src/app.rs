@@ -3,7 +3,7 @@
 use crate::home::{Arrival, Home};
 use crate::link::Link;
 use crate::panels::layer::{self, Pictures};
-use crate::panels::{curves, data, method, plot, run, runs, try_it};
+use crate::panels::{bar, curves, data, method, plot, run, runs, try_it};
 use crate::state::{Device, STATE, State, Todo};
 use crate::theme;
 use eframe::egui::{self, Context, Event, Panel, ScrollArea, Ui};
@@ -258,19 +258,21 @@ fn scroll_centre(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     egui::CentralPanel::default().show(ui, |ui| scroll(ui, "centre", contents));
 }
 
-impl eframe::App for App {
-    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+impl App {
+    /// What happens whether or not anything is drawn; a hidden tab still trains.
+    pub fn tick(&mut self, context: &Context) {
         let now = context.input(|input| input.time);
         self.listen(context, now);
         self.act(context);
         self.keep(now);
     }
 
-    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+    /// Draws everything and does what was asked.
+    pub fn draw(&mut self, ui: &mut Ui) {
         let width = ui.ctx().content_rect().width();
         let medium = (NARROW..WIDE).contains(&width);
         Panel::top("bar").exact_size(48.0).show(ui, |ui| {
-            crate::panels::bar::show(ui, &mut self.state, medium.then_some(&mut self.drawer));
+            bar::show(ui, &mut self.state, medium.then_some(&mut self.drawer));
         });
         if width >= WIDE {
             self.wide(ui);
@@ -286,6 +288,16 @@ impl eframe::App for App {
         }
         // What was done by hand is kept even if nothing else happens.
         context.request_repaint_after(Duration::from_secs_f64(KEEP_EVERY));
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+        self.tick(context);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
     }
 }
 

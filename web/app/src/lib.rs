@@ -9,6 +9,7 @@ mod app;
 mod colours;
 pub mod home;
 pub mod link;
+pub mod mirror;
 #[cfg(target_arch = "wasm32")]
 mod page;
 mod panels;

@@ -2,13 +2,41 @@
 
 use crate::home::Page;
 use crate::link::{Link, PageWorker};
+use crate::mirror::{Deed, Mirror};
 use crate::{App, Opener};
+use eframe::egui::Context;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(raw_module = "./panic.js")]
 extern "C" {
     /// Puts a page of words in place of the canvas.
     fn panicked(reason: &str);
+}
+
+#[wasm_bindgen(raw_module = "./mirror.js")]
+extern "C" {
+    fn show(json: &str);
+    fn listen(listener: &Closure<dyn FnMut(String, String, String)>);
+}
+
+/// Mirrors the canvas into the page once someone asks for it there.
+fn mirror(context: &Context) {
+    let (mirror, deeds) = Mirror::new(|json| show(json));
+    context.add_plugin(mirror);
+    let context = context.clone();
+    let listener = Closure::new(move |deed: String, id: String, value: String| {
+        let id = id.parse().unwrap_or_default();
+        let deed = match deed.as_str() {
+            "start" => Deed::Start,
+            "click" => Deed::Click(id),
+            _ => Deed::Set(id, value),
+        };
+        // The plugin lives as long as the page.
+        let _ = deeds.send(deed);
+        context.request_repaint();
+    });
+    listen(&listener);
+    listener.forget();
 }
 
 /// Shows the page for panics at once: after a panic nothing of this module runs again. Nobody calls
@@ -34,6 +62,7 @@ pub fn start_page() {
             canvas,
             eframe::WebOptions::default(),
             Box::new(|context| {
+                mirror(&context.egui_ctx);
                 let open: Opener = Box::new(|context, device| {
                     Box::new(PageWorker::open(context, device)) as Box<dyn Link>
                 });

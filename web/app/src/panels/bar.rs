@@ -1,6 +1,6 @@
 //! The top bar: what this is, the model, the device and why, light or dark.
 
-use super::{thousands, weak};
+use super::{named, thousands, weak};
 use crate::state::{Device, State, Trainer};
 use crate::theme;
 use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
@@ -43,7 +43,7 @@ fn device_choice(ui: &mut Ui, state: &mut State) {
         Device::Cpu => "CPU",
     };
     let mut chosen = state.device;
-    ComboBox::from_id_salt("device")
+    let choice = ComboBox::from_id_salt("device")
         .width(64.0)
         .selected_text(words(chosen))
         .show_ui(ui, |ui| {
@@ -53,6 +53,7 @@ fn device_choice(ui: &mut Ui, state: &mut State) {
         })
         .response
         .on_hover_text("Where to train. Auto takes a real graphics device, else the CPU.");
+    named(ui, &choice, "device");
     if chosen != state.device {
         state.take_device(chosen);
     }

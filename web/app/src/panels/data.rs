@@ -1,10 +1,10 @@
 //! 1 Data: which rows, how many of them, how the labels are spread.
 
-use super::{heading, thousands, weak};
+use super::{heading, named, thousands, weak};
 use crate::state::State;
 use crate::theme::number;
 use eframe::egui::{
-    Button, ComboBox, Label, RichText, ScrollArea, Sense, Slider, TextEdit, Ui, vec2,
+    Button, ComboBox, DragValue, Label, RichText, ScrollArea, Sense, Slider, TextEdit, Ui, vec2,
 };
 
 /// Height of a row of the table.
@@ -30,9 +30,16 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
         "Train on this many of {} rows",
         thousands(most)
     )));
-    ui.spacing_mut().slider_width = ui.available_width() - 72.0;
-    let slider = Slider::new(&mut state.data.samples, 20.min(most)..=most).logarithmic(true);
-    ui.add(slider);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().slider_width = ui.available_width() - 72.0;
+        let range = 20.min(most)..=most;
+        let slider = Slider::new(&mut state.data.samples, range.clone()).logarithmic(true);
+        let slider = ui.add(slider.show_value(false));
+        named(ui, &slider, "training rows");
+        let number = DragValue::new(&mut state.data.samples).range(range);
+        let number = ui.add(number);
+        named(ui, &number, "training rows");
+    });
     rows(ui, state);
 }
 
@@ -66,7 +73,7 @@ fn columns(ui: &mut Ui, state: &mut State) {
         ] {
             ui.horizontal(|ui| {
                 ui.label(words);
-                ComboBox::from_id_salt(words)
+                let choice = ComboBox::from_id_salt(words)
                     .selected_text(&header[*chosen])
                     .truncate()
                     .show_ui(ui, |ui| {
@@ -74,6 +81,7 @@ fn columns(ui: &mut Ui, state: &mut State) {
                             ui.selectable_value(chosen, at, name);
                         }
                     });
+                named(ui, &choice.response, words);
             });
         }
         for row in import.rows.iter().take(3) {
@@ -139,8 +147,9 @@ fn rows(ui: &mut Ui, state: &mut State) {
                 let [text, label] = &mut state.data.rows[at];
                 ui.add_enabled_ui(!locked, |ui| {
                     ui.horizontal(|ui| {
-                        ui.add_sized([text_width, ROW], TextEdit::singleline(text));
-                        ComboBox::from_id_salt(("label", at))
+                        let field = ui.add_sized([text_width, ROW], TextEdit::singleline(text));
+                        named(ui, &field, &format!("text of row {}", at + 1));
+                        let choice = ComboBox::from_id_salt(("label", at))
                             .width(label_width)
                             .selected_text(label.as_str())
                             .truncate()
@@ -149,6 +158,7 @@ fn rows(ui: &mut Ui, state: &mut State) {
                                     ui.selectable_value(label, name.clone(), name);
                                 }
                             });
+                        named(ui, &choice.response, &format!("label of row {}", at + 1));
                         if ui
                             .small_button("×")
                             .on_hover_text("Delete this row")

@@ -1,7 +1,7 @@
 //! Inside the layer: the paper's Figure 3, alive. The factors of one projection and their sum as
 //! pictures that move while it trains.
 
-use super::{heading, weak};
+use super::{heading, named, weak};
 use crate::colours::{ACCENT_DARK, ACCENT_LIGHT, colour};
 use crate::state::State;
 use crate::theme::number;
@@ -81,7 +81,9 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, pictures: &mut Pictures) {
         ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
         ui.horizontal(|ui| {
             let slider = Slider::new(&mut at, 0..=last).show_value(false);
-            if ui.add(slider).changed() {
+            let slider = ui.add(slider);
+            named(ui, &slider, "step to look at");
+            if slider.changed() {
                 state.look.chosen = (at < last).then_some(at);
             }
             ui.label(RichText::new(format!("step {step}")).font(number(12.0)));
@@ -99,7 +101,7 @@ fn choose(ui: &mut Ui, state: &mut State) {
     }
     let (mut place, mut side) = (state.look.place.min(places.len() - 1), state.look.side);
     ui.horizontal_wrapped(|ui| {
-        ComboBox::from_id_salt("place")
+        let choice = ComboBox::from_id_salt("place")
             .width(ui.available_width().min(176.0))
             .selected_text(readable(&places[place]))
             .truncate()
@@ -108,6 +110,7 @@ fn choose(ui: &mut Ui, state: &mut State) {
                     ui.selectable_value(&mut place, at, readable(name));
                 }
             });
+        named(ui, &choice.response, "layer");
         ui.selectable_value(&mut side, Side::Down, "down");
         ui.selectable_value(&mut side, Side::Up, "up");
     });

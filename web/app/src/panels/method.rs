@@ -1,11 +1,11 @@
 //! 2 Method: what is trained, how much that is, and its settings in plain words.
 
-use super::{heading, share, thousands, weak};
+use super::{heading, named, share, thousands, weak};
 use crate::colours;
 use crate::state::State;
 use crate::theme::number;
 use compacter_core::method::{Method, NAMES, Overrides};
-use eframe::egui::{Align, DragValue, Label, Layout, RichText, Sense, Ui, vec2};
+use eframe::egui::{Align, DragValue, Label, Layout, Response, RichText, Sense, Ui, vec2};
 
 /// Draws it.
 pub(crate) fn show(ui: &mut Ui, state: &mut State) {
@@ -85,32 +85,32 @@ fn settings(ui: &mut Ui, state: &mut State, method: Option<&Method>) {
         let mut rate = method.lr;
         row(ui, "learning rate", |ui| {
             let drag = DragValue::new(&mut rate).speed(1e-4).range(1e-6..=1.0);
-            if ui
-                .add(drag.custom_formatter(|value, _| format!("{value:.0e}")))
-                .changed()
-            {
+            let field = ui.add(drag.custom_formatter(|value, _| format!("{value:.0e}")));
+            if field.changed() {
                 form.overrides.lr = Some(rate);
             }
+            field
         });
     }
     row(ui, "steps", |ui| {
-        ui.add(DragValue::new(&mut form.steps).range(10..=20_000));
+        ui.add(DragValue::new(&mut form.steps).range(10..=20_000))
     });
     row(ui, "rows a step", |ui| {
-        ui.add(DragValue::new(&mut form.batch).range(1..=256));
+        ui.add(DragValue::new(&mut form.batch).range(1..=256))
     });
     row(ui, "seed", |ui| {
-        ui.add(DragValue::new(&mut form.seed).range(0..=9999));
+        ui.add(DragValue::new(&mut form.seed).range(0..=9999))
     });
     ui.add_space(8.0);
 }
 
 /// Words to the left, a control of fixed width to the right.
-fn row(ui: &mut Ui, words: &str, contents: impl FnOnce(&mut Ui)) {
+fn row(ui: &mut Ui, words: &str, contents: impl FnOnce(&mut Ui) -> Response) {
     ui.horizontal(|ui| {
         ui.spacing_mut().interact_size = vec2(64.0, 24.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            contents(ui);
+            let field = contents(ui);
+            named(ui, &field, words);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.add(Label::new(weak(words)).wrap());
             });
@@ -127,8 +127,10 @@ fn whole(
 ) {
     let mut now = value.unwrap_or(preset);
     row(ui, words, |ui| {
-        if ui.add(DragValue::new(&mut now).range(range)).changed() {
+        let field = ui.add(DragValue::new(&mut now).range(range));
+        if field.changed() {
             *value = Some(now);
         }
+        field
     });
 }

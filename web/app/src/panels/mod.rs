@@ -10,12 +10,18 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod try_it;
 
-use eframe::egui::{RichText, Ui};
+use eframe::egui::{Response, RichText, Ui};
 use egui_plot::Plot;
 
 /// A section's heading.
 fn heading(ui: &mut Ui, words: &str) {
     ui.label(RichText::new(words).heading().variation("wght", 600.0));
+}
+
+/// Gives a field that has no words of its own a name for those who do not see what stands beside it.
+fn named(ui: &Ui, field: &Response, name: &str) {
+    ui.ctx()
+        .accesskit_node_builder(field.id, |node| node.set_label(name));
 }
 
 /// A plot that never takes a drag or a scroll from the page.

@@ -1,6 +1,6 @@
 //! The runs as a table, two of them side by side, and what can be done with them.
 
-use super::{duration, heading, memory, share, thousands, weak};
+use super::{duration, heading, memory, named, share, thousands, weak};
 use crate::colours;
 use crate::state::{Run, State};
 use crate::theme::number;
@@ -84,7 +84,8 @@ fn cells(ui: &mut Ui, run: &mut Run) {
         "name it"
     };
     let name = TextEdit::singleline(&mut run.name).hint_text(hint);
-    ui.add_sized([96.0, 20.0], name.char_limit(40));
+    let field = ui.add_sized([96.0, 20.0], name.char_limit(40));
+    named(ui, &field, &format!("name of run {}", run.id));
     let colour = colours::method(&run.method, ui.visuals());
     ui.label(RichText::new(&run.method).color(colour));
     ui.label(&run.task);

@@ -1,6 +1,6 @@
 //! Try it: a sentence of one's own, before and after training, and what this is all about.
 
-use super::{heading, weak};
+use super::{heading, named, weak};
 use crate::state::State;
 use eframe::egui::{CollapsingHeader, RichText, Sense, TextEdit, Ui, vec2};
 
@@ -22,9 +22,8 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     let edit = TextEdit::multiline(&mut state.sentence)
         .desired_rows(2)
         .desired_width(f32::INFINITY);
-    let edit = ui
-        .add(edit)
-        .labelled_by(ui.label(weak("a sentence of your own")).id);
+    let edit = ui.add(edit);
+    named(ui, &edit, "a sentence of your own");
     let mut ask = edit.changed();
     for example in EXAMPLES {
         if ui.link(RichText::new(example).small()).clicked() {
