@@ -15,36 +15,24 @@ pub(crate) fn says_what_happened(ground: &Ground) {
     assert_eq!(browser.errors(), [""; 0]);
 
     panic(&mut browser);
-    let nothing = "document.getElementById('panic-saved').textContent.includes('No runs')";
-    browser.wait_for(nothing, MINUTE);
-    let hidden = "document.getElementById('panic-save').hidden";
-    assert_eq!(browser.evaluate(hidden), true);
     // What the program said stands there as text, whatever it looks like.
     let reason = "document.getElementById('panic-reason')";
     let words = browser.evaluate(&format!("{reason}.textContent"));
     assert!(words.as_str().unwrap().contains("<b>no markup</b>"));
-    assert_eq!(
-        browser.evaluate(&format!("{reason}.children.length")),
-        json!(0)
-    );
+    let children = browser.evaluate(&format!("{reason}.children.length"));
+    assert_eq!(children, json!(0));
     readable(&mut browser);
+    offers_what_is_saved(&mut browser);
 
-    browser.evaluate(&format!(
-        "{STORE} await store.put('state', {})",
-        json!(STATE)
-    ));
     browser.click_on("#panic-reload");
     browser.wait_for(DRAWN, MINUTE);
     panic(&mut browser);
-    browser.wait_for("!document.getElementById('panic-save').hidden", MINUTE);
-    browser.click_on("#panic-save");
-    assert_eq!(browser.downloaded("compacter-runs.json"), STATE.as_bytes());
-
+    browser.evaluate(&format!("{STORE} await store.put('of old', 'a run')"));
     browser.click_on("#panic-afresh");
     browser.wait_for(DRAWN, MINUTE);
     assert!(browser.dialogs()[0].contains("cannot be undone"));
-    let keys = browser.evaluate(&format!("{STORE} await store.keys()"));
-    assert_eq!(keys, json!([]));
+    let gone = browser.evaluate(&format!("{STORE} await store.get('of old') === undefined"));
+    assert_eq!(gone, true);
     loses_its_context(&mut browser);
 }
 
@@ -54,10 +42,38 @@ fn panic(browser: &mut crate::Browser) {
     let trap = browser.try_evaluate(provoke, MINUTE).unwrap_err();
     assert!(trap.contains("unreachable"), "{trap}");
     browser.wait_for(SHOWN, MINUTE);
-    assert_eq!(
-        browser.evaluate("document.querySelector('canvas')"),
-        json!(null)
-    );
+    let canvas = browser.evaluate("document.querySelector('canvas')");
+    assert_eq!(canvas, json!(null));
+}
+
+/// The app no longer writes once it has panicked: from here on the test says what is saved, and shows
+/// the page anew.
+fn offers_what_is_saved(browser: &mut crate::Browser) {
+    let again = |number: u8| {
+        format!(
+            "document.getElementById('panic').hidden = true; \
+             (await import(new URL('panic.js?{number}', document.baseURI))).panicked('again')"
+        )
+    };
+    let says = |words: &str| {
+        format!("document.getElementById('panic-saved').textContent.includes('{words}')")
+    };
+    let hidden = "document.getElementById('panic-save').hidden";
+    browser.evaluate(&format!("{STORE} await store.clear(); {}", again(1)));
+    browser.wait_for(&says("No runs"), MINUTE);
+    assert_eq!(browser.evaluate(hidden), true);
+
+    let state = json!(STATE);
+    browser.evaluate(&format!(
+        "{STORE} await store.put('state', {state}); {}",
+        again(2)
+    ));
+    browser.wait_for(&says("saved in this browser"), MINUTE);
+    assert_eq!(browser.evaluate(hidden), false);
+    browser.click_on("#panic-save");
+    let file = browser.downloaded("compacter-runs.json");
+    assert_eq!(file, STATE.as_bytes());
+    browser.evaluate(&format!("{STORE} await store.clear()"));
 }
 
 /// Enough contrast on the ground of either theme.
