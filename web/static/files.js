@@ -1,19 +1,34 @@
 // Files in and out, the page's address, and words for those who do not see the canvas.
 
-/// Lets the person choose a file: resolves with [name, bytes], or null if none is chosen.
-export function pick() {
+/// The files that the person chooses, none if they change their mind.
+function choose(accept, multiple) {
   const input = document.createElement("input");
-  input.type = "file";
-  input.accept = ".tsv,.csv,.jsonl,.ndjson,.txt,.tab,.safetensors,.json";
+  Object.assign(input, { type: "file", accept, multiple });
   return new Promise((resolve) => {
-    input.oncancel = () => resolve(null);
-    input.onchange = async () => {
-      const [file] = input.files;
-      resolve(file ? [file.name, new Uint8Array(await file.arrayBuffer())] : null);
-    };
+    input.oncancel = () => resolve([]);
+    input.onchange = () => resolve([...input.files]);
     input.click();
   });
 }
+
+/// Lets the person choose a file: resolves with [name, bytes], or null if none is chosen.
+export async function pick() {
+  const [file] = await choose(".tsv,.csv,.jsonl,.ndjson,.txt,.tab,.safetensors,.json", false);
+  return file ? [file.name, new Uint8Array(await file.arrayBuffer())] : null;
+}
+
+/// Files of a base, for the trainer, which reads them by ranges.
+let base = [];
+
+/// Lets the person choose config.json, tokenizer.json and the weights; resolves with whether they did.
+export async function pickBase() {
+  const files = await choose(".json,.safetensors", true);
+  if (files.length) base = files;
+  return files.length > 0;
+}
+
+/// What was chosen last.
+export const chosenBase = () => base;
 
 /// Gives the person a file.
 export function save(name, bytes) {

@@ -1,5 +1,6 @@
 // The trainer's worker: loads its module and a base, then trains between messages.
-import init, { Worker } from "./trainer.js";
+import { open } from "./hub.js";
+import init, { Loading } from "./trainer.js";
 
 const queue = [];
 let wake = null;
@@ -70,25 +71,55 @@ async function device(choice) {
   if (!adapter) return { gpu: false, name: "CPU", reason: "this browser offers no WebGPU" };
   const { vendor, architecture, description } = adapter.info;
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "WebGPU";
-  if (choice === "gpu") return { gpu: true, name, reason: "as asked" };
+  const { limits } = adapter;
+  if (choice === "gpu") return { gpu: true, name, reason: "as asked", limits };
   const software = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(name + architecture);
   if (software) return { gpu: false, name: "CPU", reason: `${name} is a software adapter, slower than the CPU` };
-  return { gpu: true, name, reason: "WebGPU has an adapter" };
+  return { gpu: true, name, reason: "WebGPU has an adapter", limits };
 }
 
-async function bytes(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
+/// Of wasm's 4 GiB; browsers give a tab less.
+const MEMORY = 3.5e9;
+/// Bytes after which the device is waited for: a browser holds what it has not passed on.
+const SETTLE = 64e6;
 
-/// The first message says which base and which device: { model: URL of a folder, device }.
-async function start({ model, device: choice }) {
+/// Loads a base: { source as hub.js takes it, device: auto, gpu or cpu, weights: f32, f16 or int8 }.
+async function start({ source, device: choice, weights }) {
   ({ memory } = await init({ module_or_path: new URL("trainer_bg.wasm", import.meta.url) }));
-  const { gpu, name, reason } = await device(choice);
-  const files = ["config.json", "tokenizer.json", "model.safetensors"];
-  const [config, tokenizer, weights] = await Promise.all(files.map((file) => bytes(`${model}/${file}`)));
-  const worker = await Worker.load(config, tokenizer, weights, gpu);
+  const { gpu, name, reason, limits } = await device(choice);
+  let [done, total, words, told] = [0, 0, "", 0];
+  const tell = () => {
+    told = performance.now();
+    postMessage({ json: JSON.stringify({ report: "progress", words, done, total }) });
+  };
+  const progress = (bytes) => {
+    done += bytes;
+    if (performance.now() - told > 100) tell();
+  };
+  // An address of a folder is meant as seen from the page.
+  const model = await open(source, { progress });
+  const loading = await Loading.open(await model.bytes("config.json"), gpu, weights);
+  const unbounded = Number.MAX_SAFE_INTEGER;
+  const { maxBufferSize = unbounded, maxStorageBufferBindingSize = unbounded } = limits ?? {};
+  words = loading.plan(maxBufferSize, maxStorageBufferBindingSize, gpu ? unbounded : MEMORY);
+  const tokenizer = await model.bytes("tokenizer.json");
+  const files = new Map();
+  for (const file of await model.weights()) {
+    files.set(file.name, file);
+    loading.header(file.name, file.header, file.size);
+    total += file.size;
+  }
+  tell();
+  let since = 0;
+  for (const [file, tensor, first, end] of JSON.parse(loading.slots())) {
+    loading.take(tensor, await files.get(file).read(first, end));
+    since += end - first;
+    if (gpu && since > SETTLE) {
+      await loading.settle();
+      since = 0;
+    }
+  }
+  const worker = loading.finish(tokenizer);
   say(worker.ready(name, reason));
   return worker;
 }

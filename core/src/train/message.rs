@@ -72,6 +72,15 @@ pub struct Load {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum Report {
+    /// The base is on its way.
+    Progress {
+        /// What comes and what it will take.
+        words: String,
+        /// Bytes that have come.
+        done: u64,
+        /// Bytes in all, as far as is known.
+        total: u64,
+    },
     /// The base is loaded; commands are heard from now on.
     Ready {
         /// What it computes on.

@@ -4,6 +4,7 @@
 //! latter it says that it was skipped. `cargo test --release --workspace --test browser -- panic` runs
 //! the tests with that in their names.
 
+mod app;
 mod devtools;
 mod hands;
 mod models;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 type Test = (&'static str, fn(&Ground));
 
-const TESTS: [Test; 10] = [
+const TESTS: [Test; 14] = [
     ("the tests' own hands", hands::reach_the_page),
     ("the page is drawn from any path", draws),
     ("a plain address, without WebGPU", plain_address),
@@ -30,6 +31,13 @@ const TESTS: [Test; 10] = [
     ("a new build", offline::a_new_build_replaces_the_old_one),
     ("a model by ranges", models::is_read_by_ranges_and_kept),
     ("whom the page may ask", models::the_page_asks_nobody_else),
+    (
+        "the app, and a link to another",
+        app::trains_keeps_and_shares,
+    ),
+    ("the app after a reload", app::survives_a_reload),
+    ("the app and files", app::takes_files),
+    ("a lost device", app::loses_its_device),
     ("training", trains::trains_as_natively),
 ];
 
@@ -82,7 +90,7 @@ const READY: &str = r#"new Promise((resolve) => {
   const end = (words) => (worker.terminate(), resolve(words));
   worker.onerror = (error) => end({ report: String(error.message) });
   worker.onmessage = ({ data }) => end(JSON.parse(data.json));
-  worker.postMessage({ model: "t5-nano", device: "auto" });
+  worker.postMessage({ source: { folder: "t5-nano" }, device: "auto", weights: "f32" });
 })"#;
 
 fn draws(ground: &Ground) {

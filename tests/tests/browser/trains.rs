@@ -83,10 +83,11 @@ fn job(visit: &Visit) -> Job {
 }
 
 fn train(job: &Job) -> Vec<Report> {
-    let mut desk = Desk::new(
+    let mut desk = Desk::from_files(
         compacter_assets::CONFIG,
         compacter_assets::TOKENIZER,
-        compacter_assets::WEIGHTS.to_vec(),
+        compacter_assets::WEIGHTS,
+        compacter_core::t5::Storage::F32,
         &cpu_device(),
     )
     .unwrap();
@@ -112,7 +113,7 @@ worker.onmessage = ({{ data }}) => {{
   if (report.report === "ready") worker.postMessage({{ json: document.getElementById("command").textContent }});
   if (["failed", "gone"].includes(report.report) || report.event?.event === "finished") done = true;
 }};
-worker.postMessage({{ model: "t5-nano", device: "{device}" }});
+worker.postMessage({{ source: {{ folder: "t5-nano" }}, device: "{device}", weights: "f32" }});
 </script>"#,
         command.replace("</", "<\\/")
     )

@@ -3,8 +3,8 @@
 use crate::home::{Arrival, Home};
 use crate::link::Link;
 use crate::panels::layer::{self, Pictures};
-use crate::panels::{bar, curves, data, method, plot, run, runs, try_it};
-use crate::state::{Device, STATE, State, Todo};
+use crate::panels::{bar, curves, data, method, model, plot, run, runs, try_it};
+use crate::state::{Base, STATE, Start, State, Todo};
 use crate::theme;
 use eframe::egui::{self, Context, Event, Panel, ScrollArea, Ui};
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Tab {
 }
 
 /// Opens the way to a trainer on a device.
-pub type Opener = Box<dyn Fn(&Context, Device) -> Box<dyn Link>>;
+pub type Opener = Box<dyn Fn(&Context, &Start) -> Box<dyn Link>>;
 
 /// Seconds between two savings of the state.
 const KEEP_EVERY: f64 = 2.0;
@@ -63,7 +63,7 @@ impl App {
         // The bundled files are part of the program: a test reads them.
         let state = State::new().unwrap_or_else(|error| panic!("{error}"));
         Self {
-            link: Some(open(context, state.device)),
+            link: Some(open(context, &state.start)),
             open,
             state,
             home,
@@ -94,6 +94,10 @@ impl App {
                     self.state.restore(&kept, now);
                 }
                 Arrival::File { name, bytes } => self.state.take_file(&name, bytes),
+                Arrival::Base => {
+                    let weights = self.state.start.weights;
+                    self.state.take_base(Base::Files, weights);
+                }
                 Arrival::Link(text) => self.state.take_link(&text),
                 Arrival::Notice(words) => self.state.notice = Some(words),
                 Arrival::Trouble(words) => self.state.fail(words),
@@ -128,12 +132,13 @@ impl App {
                 Todo::Restart => {
                     // The old trainer goes first: two would share the device.
                     self.link = None;
-                    self.link = Some((self.open)(context, self.state.device));
+                    self.link = Some((self.open)(context, &self.state.start));
                 }
                 Todo::Keep { key, bytes } => self.home.keep(&key, bytes),
                 Todo::Forget { key } => self.home.forget(&key),
                 Todo::Save { name, bytes } => self.home.save(&name, bytes),
                 Todo::Pick => self.home.pick(),
+                Todo::PickBase => self.home.pick_base(),
                 Todo::CopyLink { text } => context.copy_text(self.home.link(&text)),
             }
         }
@@ -165,6 +170,7 @@ impl App {
             ui.add_space(8.0);
         });
         scroll(ui, "settings", |ui| {
+            model::show(ui, &mut self.state);
             data::show(ui, &mut self.state);
             ui.add_space(16.0);
             method::show(ui, &mut self.state);
@@ -226,7 +232,10 @@ impl App {
             ui.add_space(4.0);
         });
         scroll_centre(ui, |ui| match self.tab {
-            Tab::Data => data::show(ui, &mut self.state),
+            Tab::Data => {
+                model::show(ui, &mut self.state);
+                data::show(ui, &mut self.state);
+            }
             Tab::Method => method::show(ui, &mut self.state),
             Tab::Run => {
                 self.running(ui);

@@ -63,8 +63,8 @@ pub fn start_page() {
             eframe::WebOptions::default(),
             Box::new(|context| {
                 mirror(&context.egui_ctx);
-                let open: Opener = Box::new(|context, device| {
-                    Box::new(PageWorker::open(context, device)) as Box<dyn Link>
+                let open: Opener = Box::new(|context, start| {
+                    Box::new(PageWorker::open(context, start)) as Box<dyn Link>
                 });
                 let home = Box::new(Page::open(&context.egui_ctx));
                 Ok(Box::new(App::new(&context.egui_ctx, open, home)))

@@ -4,7 +4,7 @@ use compacter_core::t5::T5Config;
 use compacter_core::train::{Command, Event, Load, Report, Summary};
 use compacter_web::home::{Arrival, Home};
 use compacter_web::link::Link;
-use compacter_web::state::Device;
+use compacter_web::state::{Device, Start};
 use compacter_web::{App, Opener};
 use eframe::egui::{Context, DroppedFileHandle, OutputCommand, Theme, accesskit::Role};
 use egui_kittest::Harness;
@@ -53,6 +53,8 @@ impl Home for Stage {
 
     fn pick(&self) {}
 
+    fn pick_base(&self) {}
+
     fn read(&self, _file: DroppedFileHandle) {}
 
     fn link(&self, text: &str) -> String {
@@ -81,8 +83,8 @@ impl Visit {
         let draw = move |ui: &mut eframe::egui::Ui, app: &mut Option<App>| {
             let app = app.get_or_insert_with(|| {
                 let link = around.clone();
-                let open: Opener = Box::new(move |_: &Context, device| {
-                    link.0.borrow_mut().devices.push(device);
+                let open: Opener = Box::new(move |_: &Context, start: &Start| {
+                    link.0.borrow_mut().devices.push(start.device);
                     Box::new(link.clone()) as Box<dyn Link>
                 });
                 App::new(ui.ctx(), open, Box::new(around.clone()))

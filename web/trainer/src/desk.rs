@@ -1,7 +1,7 @@
 //! One base and at most one run, moved on by whoever owns the loop.
 
 use compacter_core::data::Tokenizer;
-use compacter_core::t5::{T5, T5Config};
+use compacter_core::t5::{Loader, Storage, T5, T5Config};
 use compacter_core::train::{Command, Event, Job, Launches, Load, Predictor, Report, Session};
 use compacter_core::{Device, Error, Result};
 use std::sync::Arc;
@@ -33,19 +33,30 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Loads a base from the bytes of its three files in the Hugging Face layout.
-    pub fn new(config: &[u8], tokenizer: &[u8], weights: Vec<u8>, device: &Device) -> Result<Self> {
-        let config = T5Config::from_json(config, "config.json")?;
-        let tokenizer = Tokenizer::from_bytes(tokenizer, "tokenizer.json")?;
-        let weights = [("model.safetensors".to_string(), weights)];
-        let model = T5::from_safetensors(config, &weights, device)?;
-        Ok(Self {
+    /// A base that is loaded, and no run.
+    pub fn new(model: T5, tokenizer: Tokenizer) -> Self {
+        Self {
             model: Arc::new(model),
             tokenizer: Arc::new(tokenizer),
             run: None,
             opened: None,
             launches: Launches::default(),
-        })
+        }
+    }
+
+    /// Loads a base from the bytes of its three files in the Hugging Face layout.
+    pub fn from_files(
+        config: &[u8],
+        tokenizer: &[u8],
+        weights: &[u8],
+        storage: Storage,
+        device: &Device,
+    ) -> Result<Self> {
+        let config = T5Config::from_json(config, "config.json")?;
+        let tokenizer = Tokenizer::from_bytes(tokenizer, "tokenizer.json")?;
+        let loader = Loader::new(config, storage, device);
+        let model = loader.load(&[("model.safetensors".to_string(), weights)])?;
+        Ok(Self::new(model, tokenizer))
     }
 
     /// Sizes of the base.
@@ -214,10 +225,11 @@ mod tests {
     use compacter_core::{block_on, cpu_device};
 
     fn desk() -> Desk {
-        Desk::new(
+        Desk::from_files(
             compacter_assets::CONFIG,
             compacter_assets::TOKENIZER,
-            compacter_assets::WEIGHTS.to_vec(),
+            compacter_assets::WEIGHTS,
+            Storage::F32,
             &cpu_device(),
         )
         .unwrap()

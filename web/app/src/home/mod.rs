@@ -24,6 +24,8 @@ pub enum Arrival {
         /// What is in it.
         bytes: Vec<u8>,
     },
+    /// The files of a base were chosen.
+    Base,
     /// The part of the page's address behind `#adapter=`.
     Link(String),
     /// Something went well that a person should know of.
@@ -45,6 +47,9 @@ pub trait Home {
 
     /// Lets the person choose a file, which arrives later.
     fn pick(&self);
+
+    /// Lets the person choose the files of a base.
+    fn pick_base(&self);
 
     /// Reads a dropped file, which arrives later.
     fn read(&self, file: DroppedFileHandle);

@@ -13,6 +13,8 @@ use wasm_bindgen_futures::spawn_local;
 extern "C" {
     #[wasm_bindgen(catch)]
     async fn pick() -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = pickBase)]
+    async fn pick_base() -> Result<JsValue, JsValue>;
     fn save(name: &str, bytes: Uint8Array);
     fn address() -> String;
     fn fragment() -> String;
@@ -111,6 +113,15 @@ impl Home for Page {
             if let (Some(name), Ok(bytes)) = (name, bytes.dyn_into::<Uint8Array>()) {
                 let bytes = bytes.to_vec();
                 home.send(Arrival::File { name, bytes });
+            }
+        });
+    }
+
+    fn pick_base(&self) {
+        let home = self.outbox.clone();
+        spawn_local(async move {
+            if pick_base().await.is_ok_and(|chosen| chosen.is_truthy()) {
+                home.send(Arrival::Base);
             }
         });
     }

@@ -77,6 +77,11 @@ impl Home for Folder {
         let _ = self.outbox.send(Arrival::Notice(words.into()));
     }
 
+    fn pick_base(&self) {
+        let words = "Write the folder of the model into the field above.";
+        let _ = self.outbox.send(Arrival::Notice(words.into()));
+    }
+
     fn read(&self, file: DroppedFileHandle) {
         self.send(Work::Read(file));
     }

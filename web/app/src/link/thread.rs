@@ -1,7 +1,7 @@
 //! The trainer on a thread of the window's program.
 
 use super::Link;
-use crate::state::Device;
+use crate::state::{Base, Device, Start};
 use compacter_core::train::{Command, Report};
 use compacter_core::{Error, Result, block_on};
 use compacter_trainer::Desk;
@@ -17,17 +17,17 @@ pub struct Thread {
 
 impl Thread {
     /// Starts the thread, which loads the bundled base at once.
-    pub fn open(context: &Context, device: Device) -> Self {
+    pub fn open(context: &Context, start: &Start) -> Self {
         let (commands, inbox) = channel();
         let (outbox, reports) = channel();
-        let context = context.clone();
+        let (context, start) = (context.clone(), start.clone());
         std::thread::spawn(move || {
             let say = |report: Report| {
                 let heard = outbox.send(report).is_ok();
                 context.request_repaint();
                 heard
             };
-            if let Err(error) = work(&inbox, &say, device) {
+            if let Err(error) = work(&inbox, &say, &start) {
                 let message = error.to_string();
                 say(Report::Gone { message });
             }
@@ -47,14 +47,9 @@ impl Link for Thread {
 }
 
 /// Trains between commands until the window is gone.
-fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool, device: Device) -> Result<()> {
-    let (device, name, reason) = choose(device)?;
-    let mut desk = Desk::new(
-        compacter_assets::CONFIG,
-        compacter_assets::TOKENIZER,
-        compacter_assets::WEIGHTS.to_vec(),
-        &device,
-    )?;
+fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool, start: &Start) -> Result<()> {
+    let (device, name, reason) = choose(start.device)?;
+    let mut desk = load(start, &device)?;
     let base = Box::new(desk.base().clone());
     say(Report::Ready {
         device: name,
@@ -75,6 +70,27 @@ fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool, device: Device
             return Ok(());
         }
     }
+}
+
+/// The base that is asked for: the bundled one, or that of a folder.
+fn load(start: &Start, device: &compacter_core::Device) -> Result<Desk> {
+    let Base::Named(folder) = &start.base else {
+        return Desk::from_files(
+            compacter_assets::CONFIG,
+            compacter_assets::TOKENIZER,
+            compacter_assets::WEIGHTS,
+            start.weights,
+            device,
+        );
+    };
+    let read = |name: &str| {
+        let path = std::path::Path::new(folder).join(name);
+        let unread = |error: std::io::Error| Error::file(path.display().to_string(), error.to_string());
+        std::fs::read(&path).map_err(unread)
+    };
+    let [config, tokenizer, weights] =
+        ["config.json", "tokenizer.json", "model.safetensors"].map(read);
+    Desk::from_files(&config?, &tokenizer?, &weights?, start.weights, device)
 }
 
 /// A device, its short name and why it was taken.

@@ -1,13 +1,19 @@
 //! The trainer in a worker with a module of its own.
 
 use super::Link;
-use crate::state::Device;
+use crate::state::{Base, Start};
 use compacter_core::train::{Command, Report};
 use eframe::egui::Context;
 use js_sys::{Object, Reflect, Uint8Array};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+
+#[wasm_bindgen(raw_module = "./files.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = chosenBase)]
+    fn chosen_base() -> JsValue;
+}
 
 /// The worker, and what it has said.
 #[derive(Debug)]
@@ -45,7 +51,7 @@ fn gone(message: String) -> Report {
     Report::Gone { message }
 }
 
-fn start(listener: &Closure<dyn FnMut(MessageEvent)>, device: Device) -> Result<Worker, JsValue> {
+fn begin(listener: &Closure<dyn FnMut(MessageEvent)>, start: &Start) -> Result<Worker, JsValue> {
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
     let worker = Worker::new_with_options("trainer-worker.js", &options)?;
@@ -60,7 +66,7 @@ fn start(listener: &Closure<dyn FnMut(MessageEvent)>, device: Device) -> Result<
 
 impl PageWorker {
     /// Starts the worker, which loads the base beside the page.
-    pub fn open(context: &Context, device: Device) -> Self {
+    pub fn open(context: &Context, start: &Start) -> Self {
         let (sender, reports): (Sender<Report>, _) = channel();
         let (outbox, context) = (sender.clone(), context.clone());
         let listener = Closure::new(move |event: MessageEvent| {
@@ -68,7 +74,7 @@ impl PageWorker {
             let _ = outbox.send(report(&event.data()));
             context.request_repaint();
         });
-        let worker = match start(&listener, device) {
+        let worker = match begin(&listener, start) {
             Ok(worker) => Some(worker),
             Err(error) => {
                 let _ = sender.send(gone(format!("the trainer does not start: {error:?}")));

@@ -22,7 +22,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, drawer: Option<&mut bool>) {
         let room = ui.available_width();
         if room > 420.0 {
             let size = thousands(state.base.parameters());
-            ui.label(weak(format!("t5-nano, {size} numbers")));
+            ui.label(weak(format!("{}, {size} numbers", state.start.name())));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             theme::switch(ui);
@@ -42,7 +42,7 @@ fn device_choice(ui: &mut Ui, state: &mut State) {
         Device::Gpu => "GPU",
         Device::Cpu => "CPU",
     };
-    let mut chosen = state.device;
+    let mut chosen = state.start.device;
     let choice = ComboBox::from_id_salt("device")
         .width(64.0)
         .selected_text(words(chosen))
@@ -54,14 +54,14 @@ fn device_choice(ui: &mut Ui, state: &mut State) {
         .response
         .on_hover_text("Where to train. Auto takes a real graphics device, else the CPU.");
     named(ui, &choice, "device");
-    if chosen != state.device {
+    if chosen != state.start.device {
         state.take_device(chosen);
     }
 }
 
 fn device(trainer: &Trainer) -> (String, String) {
     match trainer {
-        Trainer::Loading => ("loading the model …".into(), "9 MB".into()),
+        Trainer::Loading => ("loading the model …".into(), "it is read once and kept".into()),
         Trainer::Ready { device, reason } => (format!("trains on {device}"), reason.clone()),
         Trainer::Gone { message } => ("no trainer".into(), message.clone()),
     }

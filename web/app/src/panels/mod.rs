@@ -5,6 +5,7 @@ pub(crate) mod curves;
 pub(crate) mod data;
 pub(crate) mod layer;
 pub(crate) mod method;
+pub(crate) mod model;
 pub(crate) mod plot;
 pub(crate) mod run;
 pub(crate) mod runs;

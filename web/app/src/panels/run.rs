@@ -1,8 +1,9 @@
 //! 3 Run: the one filled button, and how far it is.
 
 use super::{duration, heading, memory, share, thousands, weak};
-use crate::state::{Device, Run, State, Trainer};
+use crate::state::{Base, Device, Run, State, Trainer};
 use crate::theme::number;
+use compacter_core::t5::Storage;
 use eframe::egui::{Button, ProgressBar, RichText, Ui, vec2};
 
 /// Draws it.
@@ -34,6 +35,9 @@ fn gone(ui: &mut Ui, state: &mut State) {
         None => "The trainer has ended. Your runs are kept.".into(),
     };
     ui.label(words);
+    if state.start.base != Base::Bundled && ui.button("Back to the bundled model").clicked() {
+        state.take_base(Base::Bundled, Storage::F32);
+    }
     ui.horizontal_wrapped(|ui| {
         for (words, device) in [
             ("Continue on the GPU", Device::Gpu),
@@ -66,7 +70,7 @@ fn start(ui: &mut Ui, state: &mut State) {
         ui.label(weak(about));
     }
     if state.trainer == Trainer::Loading {
-        ui.label(weak("The model is on its way (9 MB) …"));
+        loading(ui, state);
     }
     if train {
         state.train();
@@ -75,6 +79,23 @@ fn start(ui: &mut Ui, state: &mut State) {
     let race = race.on_hover_text("Every method on the same rows and seed, one after the other");
     if race.clicked() {
         state.start_race();
+    }
+}
+
+/// How far the base has come.
+fn loading(ui: &mut Ui, state: &mut State) {
+    let progress = &state.progress;
+    let name = state.start.name();
+    if progress.total == 0 {
+        ui.label(weak(format!("{name} is on its way …")));
+    } else {
+        let part = progress.done as f32 / progress.total as f32;
+        ui.add(ProgressBar::new(part.min(1.0)).desired_height(8.0));
+        let (done, total) = (memory(progress.done), memory(progress.total));
+        ui.label(weak(format!("{name}: {done} of {total} · {}", progress.words)));
+    }
+    if state.start.base != Base::Bundled && ui.button("Cancel").clicked() {
+        state.take_base(Base::Bundled, Storage::F32);
     }
 }
 

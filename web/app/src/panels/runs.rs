@@ -130,7 +130,8 @@ fn compare(ui: &mut Ui, state: &State) {
     let points = |score: Option<f64>| score.map_or("–".into(), |score| format!("{score:.1} %"));
     let gain = |run: &Run| Some(run.after? - run.before?);
     type Row = (&'static str, fn(&Run) -> String);
-    let plain: [Row; 8] = [
+    let plain: [Row; 9] = [
+        ("model", |run| run.model.clone()),
         ("data", |run| {
             format!("{}, {} rows", run.task, run.train_rows)
         }),

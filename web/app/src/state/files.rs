@@ -1,6 +1,6 @@
 //! What outlives the program: the state, adapters, a run under way; and runs as a file.
 
-use super::{Data, Device, Form, Look, Run, State, Todo, Trainer, data};
+use super::{Base, Data, Form, Look, Run, Start, State, Todo, Trainer, data};
 use compacter_core::artifact::{Header, from_text, to_text};
 use compacter_core::train::{Command, Job};
 use compacter_core::{Error, Result};
@@ -13,6 +13,8 @@ pub(super) const JOB: &str = "job";
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Key of what a person chose and of the runs.
 pub const STATE: &str = "state";
+/// Key of a state that this version cannot read.
+const UNREADABLE: &str = "unreadable";
 const ADAPTER: &str = "adapter/";
 /// Version of the file of runs.
 const VERSION: u32 = 1;
@@ -30,7 +32,7 @@ pub(super) fn adapter_key(id: u64) -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     version: u32,
-    device: Device,
+    start: Start,
     data: Data,
     form: Form,
     runs: Vec<Run>,
@@ -68,7 +70,7 @@ impl State {
     pub fn kept(&self) -> Vec<u8> {
         let kept = Kept {
             version: VERSION,
-            device: self.device,
+            start: self.start.clone(),
             data: self.data.clone(),
             form: self.form.clone(),
             runs: self.runs.clone(),
@@ -88,12 +90,15 @@ impl State {
         let state: Kept = match serde_json::from_slice(bytes) {
             Ok(state) => state,
             Err(error) => {
-                let message = format!("what was kept from the last visit is unreadable ({error})");
-                return self.fail(message);
+                // Another version may read it again; the next saving must not destroy it.
+                let (key, bytes) = (UNREADABLE.into(), bytes.clone());
+                self.todo.push(Todo::Keep { key, bytes });
+                return self.fail(format!(
+                    "What the last visit left cannot be read here ({error}). It is kept aside."
+                ));
             }
         };
-        let other_device = state.device != self.device;
-        (self.device, self.data, self.form) = (state.device, state.data, state.form);
+        (self.data, self.form) = (state.data, state.form);
         (self.runs, self.race, self.ghosts) = (state.runs, state.race, state.ghosts);
         (self.sentence, self.asked, self.look) = (state.sentence, state.asked, state.look);
         for (key, bytes) in kept {
@@ -114,9 +119,10 @@ impl State {
             (self.running, self.paused) = (Some(job.run), state.paused);
             self.job = Some(job);
         }
-        if other_device {
-            self.trainer = Trainer::Loading;
-            self.todo.push(Todo::Restart);
+        if state.start.base == Base::Files {
+            self.fail("The files of the last visit's model must be chosen again.");
+        } else if state.start != self.start {
+            self.restart(state.start);
         } else if matches!(self.trainer, Trainer::Ready { .. }) {
             self.go_on(now);
         }

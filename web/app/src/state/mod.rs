@@ -11,7 +11,7 @@ mod training;
 
 use compacter_core::Result;
 use compacter_core::method::{Method, Overrides};
-use compacter_core::t5::T5Config;
+use compacter_core::t5::{Storage, T5Config};
 use compacter_core::train::{Command, Event, Job, Load, Report};
 pub use data::{Data, Import};
 pub use files::{Kept, RunsFile, STATE};
@@ -67,6 +67,52 @@ impl Device {
     }
 }
 
+/// Where the base comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Base {
+    /// The small T5 beside the page.
+    #[default]
+    Bundled,
+    /// In a page an id of the Hugging Face hub, in a window a folder.
+    Named(String),
+    /// Files that were chosen; a later visit has them no more.
+    Files,
+}
+
+/// What a trainer starts with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Where to compute.
+    pub device: Device,
+    /// On which base.
+    pub base: Base,
+    /// What its frozen weights are kept as.
+    pub weights: Storage,
+}
+
+impl Start {
+    /// What the base is called.
+    pub fn name(&self) -> &str {
+        match &self.base {
+            Base::Bundled => compacter_assets::MODEL_NAME,
+            Base::Named(name) => name,
+            Base::Files => "your files",
+        }
+    }
+}
+
+/// How far the base has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What comes and what it will take.
+    pub words: String,
+    /// Bytes that have come.
+    pub done: u64,
+    /// Bytes in all, as far as is known.
+    pub total: u64,
+}
+
 /// What the next run is trained with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Form {
@@ -98,7 +144,7 @@ pub struct Answer {
 pub enum Todo {
     /// Say this to the trainer.
     Send(Command),
-    /// Put a new trainer, by [`State::device`], in the place of the present one.
+    /// Put a new trainer, by [`State::start`], in the place of the present one.
     Restart,
     /// Keep bytes where they outlive the program.
     Keep {
@@ -121,6 +167,8 @@ pub enum Todo {
     },
     /// Let the person choose a file.
     Pick,
+    /// Let the person choose the files of a base.
+    PickBase,
     /// Put text on the clipboard, behind the address of the page.
     CopyLink {
         /// The part behind `#adapter=`.
@@ -133,8 +181,12 @@ pub enum Todo {
 pub struct State {
     /// The trainer beside it.
     pub trainer: Trainer,
-    /// Which device the trainer should take.
-    pub device: Device,
+    /// What the trainer was started with.
+    pub start: Start,
+    /// How far its base has come.
+    pub progress: Progress,
+    /// What is typed as the name of a base.
+    pub named: String,
     /// Sizes of the base.
     pub base: T5Config,
     /// Rows to learn from.
@@ -181,7 +233,9 @@ impl State {
     pub fn new() -> Result<Self> {
         Ok(Self {
             trainer: Trainer::Loading,
-            device: Device::Auto,
+            start: Start::default(),
+            progress: Progress::default(),
+            named: String::new(),
             base: T5Config::from_json(compacter_assets::CONFIG, "config.json")?,
             data: Data::bundled("reviews")?,
             import: None,
@@ -229,6 +283,11 @@ impl State {
     /// Lets the person choose a file.
     pub fn pick(&mut self) {
         self.todo.push(Todo::Pick);
+    }
+
+    /// Lets the person choose the files of a base.
+    pub fn pick_base(&mut self) {
+        self.todo.push(Todo::PickBase);
     }
 
     /// Takes a bundled data set.
@@ -286,6 +345,9 @@ impl State {
     /// Takes in a report at time `now` (seconds).
     pub fn apply(&mut self, report: Report, now: f64) {
         match report {
+            Report::Progress { words, done, total } => {
+                self.progress = Progress { words, done, total };
+            }
             Report::Ready {
                 device,
                 reason,
@@ -351,7 +413,8 @@ impl State {
             Trainer::Ready { device, .. } => device.as_str(),
             _ => "",
         };
-        if let Some(run) = Run::started(job, device, event) {
+        if let Some(mut run) = Run::started(job, device, event) {
+            run.model = self.start.name().into();
             self.look.forget();
             self.runs.retain(|run| run.id != id);
             self.runs.push(run);

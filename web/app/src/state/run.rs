@@ -49,6 +49,8 @@ pub struct Run {
     pub launches: u64,
     /// What it was trained on.
     pub device: String,
+    /// The base that it was trained on.
+    pub model: String,
     /// Compared with other pinned runs.
     pub pinned: bool,
     /// Came by a link or a file: it was trained elsewhere.

@@ -283,3 +283,13 @@ fn of_three_pins_the_oldest_goes() {
     state.delete(2);
     assert!(state.pinned().is_empty() && state.runs.len() == 2);
 }
+
+#[test]
+fn a_state_that_cannot_be_read_is_kept_aside() {
+    let mut state = ready();
+    let old = b"{\"version\": 99}".to_vec();
+    state.restore(&BTreeMap::from([(STATE.to_string(), old.clone())]), 0.0);
+    let (key, bytes) = ("unreadable".to_string(), old);
+    assert_eq!(state.take_todo(), [Todo::Keep { key, bytes }]);
+    assert!(state.error.is_some());
+}

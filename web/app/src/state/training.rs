@@ -1,8 +1,9 @@
 //! Beginning, pausing, ending a run; going on with it after a reload or on another device.
 
-use super::{Device, Run, State, Todo, Trainer, files};
+use super::{Base, Device, Progress, Run, Start, State, Todo, Trainer, files};
 use compacter_core::Result;
 use compacter_core::method::{NAMES, Overrides};
+use compacter_core::t5::Storage;
 use compacter_core::task;
 use compacter_core::train::{Command, Job, Settings};
 
@@ -114,8 +115,31 @@ impl State {
 
     /// Takes another device, on which a run under way goes on from its last checkpoint.
     pub fn take_device(&mut self, device: Device) {
-        self.device = device;
+        let start = Start {
+            device,
+            ..self.start.clone()
+        };
+        self.restart(start);
+    }
+
+    /// Takes another base, or the same in another form; a run under way is given up.
+    pub fn take_base(&mut self, base: Base, weights: Storage) {
+        if self.running.is_some() {
+            self.stop();
+        }
+        self.asked = None;
+        let start = Start {
+            base,
+            weights,
+            ..self.start.clone()
+        };
+        self.restart(start);
+    }
+
+    pub(super) fn restart(&mut self, start: Start) {
+        self.start = start;
         self.trainer = Trainer::Loading;
+        self.progress = Progress::default();
         self.look.waiting = false;
         (self.error, self.answer) = (None, None);
         self.todo.push(Todo::Restart);
