@@ -2,6 +2,7 @@
 
 mod buckets;
 mod config;
+mod storage;
 
 #[cfg(feature = "engine")]
 mod adapters;
@@ -14,9 +15,13 @@ mod generate;
 #[cfg(feature = "engine")]
 mod layers;
 #[cfg(feature = "engine")]
+mod loader;
+#[cfg(feature = "engine")]
 mod loss;
 #[cfg(feature = "engine")]
 mod model;
+#[cfg(all(test, feature = "engine"))]
+mod tests;
 #[cfg(feature = "engine")]
 mod trained;
 #[cfg(feature = "engine")]
@@ -29,8 +34,11 @@ pub use forward::{Forward, Inputs};
 #[cfg(feature = "engine")]
 pub use layers::rms_norm;
 #[cfg(feature = "engine")]
+pub use loader::{Loader, Slot};
+#[cfg(feature = "engine")]
 pub(crate) use model::upload;
 #[cfg(feature = "engine")]
 pub use model::{T5, Weights};
+pub use storage::Storage;
 #[cfg(feature = "engine")]
 pub(crate) use weights::read_safetensors;
