@@ -2,6 +2,7 @@
 
 mod buckets;
 mod config;
+mod plan;
 mod storage;
 
 #[cfg(feature = "engine")]
@@ -39,6 +40,7 @@ pub use loader::{Loader, Slot};
 pub(crate) use model::upload;
 #[cfg(feature = "engine")]
 pub use model::{T5, Weights};
+pub use plan::{Limits, Pass, Plan};
 pub use storage::Storage;
 #[cfg(feature = "engine")]
 pub(crate) use weights::read_safetensors;
