@@ -47,6 +47,7 @@ pub mod data;
 mod error;
 pub mod method;
 pub mod metric;
+pub mod packing;
 pub mod random;
 pub mod t5;
 pub mod task;

@@ -2,11 +2,14 @@
 
 use crate::failure::usage;
 use crate::files;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
-use compacter_core::t5::{T5, T5Config};
+use compacter_core::t5::{Loader, Storage, T5, T5Config};
 use compacter_core::{Device, Error};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The name of the bundled model.
@@ -64,19 +67,50 @@ impl Base {
         Ok(Tokenizer::from_bytes(&bytes, &name)?)
     }
 
-    /// Weights on a device.
-    pub(crate) fn model(&self, config: T5Config, device: &Device) -> Result<T5> {
-        let shards = match self {
+    /// Weights on a device, kept as `storage`.
+    pub(crate) fn model(&self, config: T5Config, storage: Storage, device: &Device) -> Result<T5> {
+        let loader = Loader::new(config, storage, device);
+        match self {
             Self::Bundled => {
-                vec![(
-                    "bundled model.safetensors".into(),
-                    compacter_assets::WEIGHTS.to_vec(),
-                )]
+                let name = "bundled model.safetensors".to_string();
+                Ok(loader.load(&[(name, compacter_assets::WEIGHTS)])?)
             }
-            Self::Dir(dir) => shards(dir)?,
-        };
-        Ok(T5::from_safetensors(config, &shards, device)?)
+            Self::Dir(dir) => stream(loader, &shards(dir)?),
+        }
     }
+}
+
+/// Loads tensor by tensor, so that no whole file is ever in memory.
+fn stream(mut loader: Loader, paths: &[PathBuf]) -> Result<T5> {
+    let mut files = BTreeMap::new();
+    for path in paths {
+        let name = path.display().to_string();
+        let failed = |e: std::io::Error| Error::file(&name, e.to_string());
+        let mut file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut header = Vec::new();
+        read(&mut file, 0..length.min(8), &mut header).map_err(failed)?;
+        let end = Loader::header_bytes(&name, &header)? as u64;
+        read(&mut file, 0..length.min(end), &mut header).map_err(failed)?;
+        loader.header(&name, &header, Some(length))?;
+        files.insert(name, file);
+    }
+    let mut bytes = Vec::new();
+    for slot in loader.slots()? {
+        let file = files.get_mut(&slot.file).context("a slot names its file")?;
+        let failed = |e: std::io::Error| Error::file(&slot.file, e.to_string());
+        read(file, slot.start..slot.end, &mut bytes).map_err(failed)?;
+        loader.take(&slot.name, &bytes)?;
+    }
+    Ok(loader.finish()?)
+}
+
+/// A range of a file's bytes in place of what `bytes` held.
+fn read(file: &mut File, range: Range<u64>, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    bytes.clear();
+    file.seek(SeekFrom::Start(range.start))?;
+    file.take(range.end - range.start).read_to_end(bytes)?;
+    Ok(())
 }
 
 fn part(dir: &Path, name: &str) -> Result<(Vec<u8>, String)> {
@@ -86,14 +120,14 @@ fn part(dir: &Path, name: &str) -> Result<(Vec<u8>, String)> {
 
 #[derive(serde::Deserialize)]
 struct Index {
-    weight_map: std::collections::BTreeMap<String, String>,
+    weight_map: BTreeMap<String, String>,
 }
 
 /// `model.safetensors`, or the files that `model.safetensors.index.json` names.
-fn shards(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+fn shards(dir: &Path) -> Result<Vec<PathBuf>> {
     let single = dir.join("model.safetensors");
     let index = dir.join("model.safetensors.index.json");
-    let paths: Vec<PathBuf> = if single.is_file() || !index.is_file() {
+    Ok(if single.is_file() || !index.is_file() {
         vec![single]
     } else {
         let index_file: Index = files::read_json(&index)?;
@@ -103,9 +137,7 @@ fn shards(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
             return Err(Error::file(index.display().to_string(), message).into());
         }
         names.into_iter().map(|name| dir.join(name)).collect()
-    };
-    let read = |path: PathBuf| Ok((path.display().to_string(), files::read(&path)?));
-    paths.into_iter().map(read).collect()
+    })
 }
 
 /// The sizes that `params` and `bench` go by: a published size, `bundled` or a folder.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use compacter_core::Error;
 use compacter_core::method::{Method, Overrides};
-use compacter_core::t5::T5Config;
+use compacter_core::t5::{Storage, T5Config};
 use compacter_core::task::{Scoring, Task};
 use compacter_core::train::Settings;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,9 @@ pub(crate) struct TrainOptions {
     /// Folder in the Hugging Face layout, or `bundled` [default: bundled]
     #[arg(long, value_name = "DIR", help_heading = "Model and method")]
     pub(crate) model: Option<String>,
+    /// What frozen weights are kept as: f32, f16 or int8 [default: f32]
+    #[arg(long, value_name = "TYPE", help_heading = "Model and method")]
+    pub(crate) weights: Option<Storage>,
     /// full, adapter, compacter or compacter++ [default: compacter++]
     #[arg(long, value_name = "NAME", help_heading = "Model and method")]
     pub(crate) method: Option<String>,

@@ -6,6 +6,7 @@ use crate::options::TrainOptions;
 use crate::run_dir::{ADAPTER, CONFIG};
 use crate::{device, files, output};
 use anyhow::Result;
+use compacter_core::t5::Storage;
 use compacter_core::train::{Predictor, Settings};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -55,8 +56,8 @@ pub(crate) struct Trained {
 }
 
 impl Trained {
-    /// Loads a run, by default the newest in `runs`.
-    pub(crate) fn load(run: Option<&Path>, device: &str) -> Result<Self> {
+    /// Loads a run, by default the newest in `runs`, over weights kept as in training unless said.
+    pub(crate) fn load(run: Option<&Path>, device: &str, weights: Option<Storage>) -> Result<Self> {
         let path = match run {
             Some(path) => path.to_path_buf(),
             None => newest()?,
@@ -68,7 +69,8 @@ impl Trained {
         output::say(format!("run: {}; device: {name}", path.display()));
         let base = Base::new(config.options.model.as_deref())?;
         let tokenizer = Arc::new(base.tokenizer()?);
-        let model = Arc::new(base.model(base.config()?, &device)?);
+        let storage = weights.or(config.options.weights).unwrap_or_default();
+        let model = Arc::new(base.model(base.config()?, storage, &device)?);
         let file = adapter_path.display().to_string();
         let predictor = Predictor::new(model, tokenizer, &adapter, &file)?;
         Ok(Self { config, predictor })

@@ -41,6 +41,10 @@ pub const KRON_SUM: &str = include_str!("kron_sum.wgsl");
 pub const KRON_SUM_BACKWARD: &str = include_str!("kron_sum_backward.wgsl");
 /// Dropout by an integer hash.
 pub const DROPOUT: &str = include_str!("dropout.wgsl");
+/// f32 from words of four integers and their groups' scales.
+pub const UNPACK_INT8: &str = include_str!("unpack_int8.wgsl");
+/// f32 from words of two halves.
+pub const UNPACK_F16: &str = include_str!("unpack_f16.wgsl");
 
 /// Replaces each `{{ name }}` by its value.
 pub fn render(template: &str, values: &[(&str, u32)]) -> String {

@@ -125,6 +125,16 @@ impl Permutation {
         Self::new("dropout", &[])
     }
 
+    /// f32 from words of four integers.
+    pub fn unpack_int8() -> Self {
+        Self::new("unpack_int8", &[])
+    }
+
+    /// f32 from words of two halves.
+    pub fn unpack_f16() -> Self {
+        Self::new("unpack_f16", &[])
+    }
+
     /// One of its values; 0 if it has none of this name.
     pub fn value(&self, name: &str) -> u32 {
         self.values
@@ -141,6 +151,8 @@ impl Permutation {
             "adapter_reduce" => crate::ADAPTER_REDUCE,
             "kron_sum" => crate::KRON_SUM,
             "kron_sum_backward" => crate::KRON_SUM_BACKWARD,
+            "unpack_int8" => crate::UNPACK_INT8,
+            "unpack_f16" => crate::UNPACK_F16,
             _ => crate::DROPOUT,
         };
         render(template, &self.values)
@@ -159,7 +171,12 @@ impl Permutation {
 
 /// Every kernel in the shapes that it is used in: the published models, and the ends of what fits.
 pub fn permutations() -> Vec<Permutation> {
-    let mut list = vec![Permutation::adapter_reduce(), Permutation::dropout()];
+    let mut list = vec![
+        Permutation::adapter_reduce(),
+        Permutation::dropout(),
+        Permutation::unpack_int8(),
+        Permutation::unpack_f16(),
+    ];
     for n in [1, 2, 4, 8, 12, 16] {
         list.push(Permutation::kron_sum(n));
         list.push(Permutation::kron_sum_backward(n));

@@ -108,6 +108,11 @@ fn wrong_usage_exits_with_2() {
     insta::assert_snapshot!(fails(&["train", "--batch", "0"]), @"2 error: batch is 0: it must be at least 1");
     insta::assert_snapshot!(fails(&["train", "--score", "luck"]), @"2 error: --score luck: it is likelihood or generate");
     insta::assert_snapshot!(fails(&["train", "--device", "tpu"]), @"2 error: --device tpu: it is auto, cpu, gpu or gpu:N");
+    insta::assert_snapshot!(fails(&["train", "--weights", "f8"]), @"
+    2 error: invalid value 'f8' for '--weights <TYPE>': weights `f8`: they are f32, f16 or int8
+
+    For more information, try '--help'.
+    ");
     insta::assert_snapshot!(fails(&["train", "--data", "."]), @"2 error: --data . is a folder: name its task, as in --task rte");
     insta::assert_snapshot!(fails(&["train", "--model", "t5-small"]), @"2 error: --model t5-small: the program holds no weights of t5-small; give the folder that has its config.json, tokenizer.json and model.safetensors");
     insta::assert_snapshot!(fails(&["params", "--model", "t5-huge"]), @"2 error: unknown size `t5-huge`: it is t5-small, t5-base, t5-large, bundled or a folder with a config.json");
@@ -351,6 +356,38 @@ fn a_small_run_from_training_to_answers() {
         &["train", "--resume", "--out", name, "--json"],
     );
     assert_eq!(serde_json::from_str::<Value>(&finished).unwrap(), report);
+}
+
+#[test]
+fn a_run_keeps_its_weights_setting() {
+    let folder = folder();
+    let small = ["--train-samples", "40", "--eval-samples", "8"];
+    let train = ["train", "--device", "cpu", "--steps", "2", "--weights"];
+    for weights in ["f16", "int8"] {
+        let report = done(
+            folder.path(),
+            &[&train[..], &[weights, "--out", weights, "--json"], &small].concat(),
+        );
+        let report: Value = serde_json::from_str(report.lines().last().unwrap()).unwrap();
+        let config = std::fs::read(folder.path().join(weights).join("config.json")).unwrap();
+        let config: Value = serde_json::from_slice(&config).unwrap();
+        assert_eq!(config["options"]["weights"], weights);
+        let eval = ["eval", "--run", weights, "--device", "cpu", "--json"];
+        let scores: Value = serde_json::from_str(&done(folder.path(), &eval)).unwrap();
+        assert_eq!(scores["score"], report["score_after"], "{weights}");
+    }
+    let predict = ["predict", "--run", "int8", "--device", "cpu", "Lovely."];
+    let (own, wide) = (
+        done(folder.path(), &predict),
+        done(
+            folder.path(),
+            &[&predict[..], &["--weights", "f32"]].concat(),
+        ),
+    );
+    assert_ne!(own, wide, "the run's own weights are not f32");
+    let again = ["train", "--resume", "--out", "int8", "--weights", "f32"];
+    let error = fails(folder.path(), &again);
+    assert!(error.contains("--weights cannot be changed"), "{error}");
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Backward passes: only for parents that are tracked, keeping only what they need.
 
 use super::{AdapterShape, DropoutMask, KernelBackend};
+use crate::packing::Packing;
+use burn::backend::AutodiffBackend;
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use std::ops::Range;
 
 #[derive(Debug)]
 struct Adapter;
@@ -77,6 +80,24 @@ impl<B: KernelBackend> Backward<B, 1> for Dropout {
     }
 }
 
+#[derive(Debug)]
+struct PackedLinear;
+
+impl<B: KernelBackend> Backward<B, 1> for PackedLinear {
+    /// Packed handles alone: the f32 matrix lives no longer than a product.
+    type State = (IntTensor<B>, FloatTensor<B>, Packing);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let (words, scales, packing) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            let grad = B::packed_linear_backward(grad, words, scales, packing);
+            grads.register::<B>(node.id, grad);
+        }
+    }
+}
+
 impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
     fn adapter_forward(
         x: FloatTensor<Self>,
@@ -128,6 +149,38 @@ impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
         match prepared {
             OpsKind::Tracked(prepared) => prepared.finish(mask, B::hash_dropout(x, mask)),
             OpsKind::UnTracked(prepared) => prepared.finish(B::hash_dropout(x, mask)),
+        }
+    }
+
+    fn unpack_rows(
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+        rows: Range<usize>,
+    ) -> FloatTensor<Self> {
+        let scales = scales.into_primitive();
+        Self::from_inner(B::unpack_rows(words, scales, packing, rows))
+    }
+
+    fn packed_linear(
+        x: FloatTensor<Self>,
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+    ) -> FloatTensor<Self> {
+        let prepared = PackedLinear
+            .prepare::<C>([x.node()])
+            .compute_bound()
+            .stateful();
+        let [x, scales] = [x, scales].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let y = B::packed_linear(x, words.clone(), scales.clone(), packing);
+                prepared.finish((words, scales, packing), y)
+            }
+            OpsKind::UnTracked(prepared) => {
+                prepared.finish(B::packed_linear(x, words, scales, packing))
+            }
         }
     }
 }

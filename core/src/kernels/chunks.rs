@@ -89,3 +89,43 @@ pub(super) fn dropout(mask: DropoutMask, x: &mut [f32]) {
         loops::dropout(mask, first(at), x);
     }
 }
+
+/// f32 from words of two halves.
+pub(super) fn unpack_f16(words: &[u32], out: &mut [f32]) {
+    const WORDS: usize = ELEMENTS / 2;
+    #[cfg(feature = "native")]
+    {
+        use rayon::prelude::*;
+        let pairs = words.par_chunks(WORDS).zip(out.par_chunks_mut(ELEMENTS));
+        pairs.for_each(|(words, out)| loops::unpack_f16(words, out));
+    }
+    #[cfg(not(feature = "native"))]
+    for (words, out) in words.chunks(WORDS).zip(out.chunks_mut(ELEMENTS)) {
+        loops::unpack_f16(words, out);
+    }
+}
+
+/// f32 from words of four integers, whose groups are as many as the scales.
+pub(super) fn unpack_int8(words: &[u32], scales: &[f32], out: &mut [f32]) {
+    if scales.is_empty() {
+        return;
+    }
+    let group = out.len() / scales.len();
+    let groups = (ELEMENTS / group).max(1);
+    #[cfg(feature = "native")]
+    {
+        use rayon::prelude::*;
+        let inputs = words
+            .par_chunks(groups * group / 4)
+            .zip(scales.par_chunks(groups));
+        let all = inputs.zip(out.par_chunks_mut(groups * group));
+        all.for_each(|((words, scales), out)| loops::unpack_int8(words, scales, out));
+    }
+    #[cfg(not(feature = "native"))]
+    {
+        let inputs = words.chunks(groups * group / 4).zip(scales.chunks(groups));
+        for ((words, scales), out) in inputs.zip(out.chunks_mut(groups * group)) {
+            loops::unpack_int8(words, scales, out);
+        }
+    }
+}

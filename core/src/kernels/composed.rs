@@ -1,9 +1,11 @@
 //! The same operations composed of burn's own: for other backends, data types and odd shapes.
 
 use super::{AdapterShape, DropoutMask};
-use burn::backend::tensor::FloatTensor;
+use crate::packing::{Packing, half_value};
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Scalar, TensorMetadata};
 use burn::tensor::{Shape, Slice, TensorData};
+use std::ops::Range;
 
 /// `√(2/π)`, the inner factor of gelu_new.
 pub(super) const GELU_FACTOR: f64 = 0.797_884_560_802_865_4;
@@ -273,4 +275,44 @@ pub(super) fn dropout<B: Backend>(x: FloatTensor<B>, mask: DropoutMask) -> Float
     let data = TensorData::new(values, shape).convert_dtype(x.dtype());
     let factors = B::float_from_data(data, &x.device());
     B::float_mul(x, factors)
+}
+
+/// Rows of a packed matrix, each value looked up in a table of all that its bits can say.
+pub(super) fn unpack_rows<B: Backend>(
+    words: IntTensor<B>,
+    scales: FloatTensor<B>,
+    packing: Packing,
+    rows: Range<usize>,
+) -> FloatTensor<B> {
+    let cut = |width: usize| [Slice::from(rows.clone()), Slice::from(0..width)];
+    let (count, width) = (rows.len(), words.shape()[1]);
+    let lanes = packing.per_word();
+    let bits = 32 / lanes;
+    let table: Vec<f32> = match packing {
+        Packing::F16 => (0..=u16::MAX).map(half_value).collect(),
+        Packing::Int8 { .. } => (0..=u8::MAX).map(|byte| f32::from(byte as i8)).collect(),
+    };
+    let mask = table.len() as i64 - 1;
+    let table = TensorData::new(table, [1 << bits]).convert_dtype(scales.dtype());
+    let table = B::float_from_data(table, &scales.device());
+    let words = B::int_slice(words, &cut(width));
+    let lane = |lane: usize| {
+        let shift = Scalar::Int((lane * bits) as i64);
+        let moved = B::bitwise_right_shift_scalar(words.clone(), shift);
+        let ids = B::bitwise_and_scalar(moved, Scalar::Int(mask));
+        let ids = B::int_reshape(ids, Shape::new([count * width]));
+        let values = B::float_select(table.clone(), 0, ids);
+        reshape::<B, 2>(values, [count * width, 1])
+    };
+    let values = B::float_cat((0..lanes).map(lane).collect(), 1); // [words, lanes]
+    match packing {
+        Packing::F16 => reshape::<B, 2>(values, [count, width * lanes]),
+        Packing::Int8 { group } => {
+            let groups = scales.shape()[1];
+            let scales = B::float_slice(scales, &cut(groups));
+            let scales = reshape::<B, 2>(scales, [count * groups, 1]);
+            let values = reshape::<B, 2>(values, [count * groups, group]);
+            reshape::<B, 2>(B::float_mul(values, scales), [count, groups * group])
+        }
+    }
 }

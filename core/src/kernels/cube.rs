@@ -1,7 +1,8 @@
 //! WGSL kernels on wgpu; compositions on every other CubeCL runtime, data type and odd shape.
 
-use super::{AdapterShape, DropoutMask, KernelBackend, composed};
-use burn::backend::tensor::FloatTensor;
+use super::{AdapterShape, DropoutMask, KernelBackend, composed, packed};
+use crate::packing::Packing;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::wgpu::{
     CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
 };
@@ -10,6 +11,7 @@ use compacter_shaders::{AdapterSizes, Permutation, WORKGROUP, grid};
 use cubecl::CubeCount;
 use cubecl::prelude::KernelId;
 use cubecl::server::KernelArguments;
+use std::ops::Range;
 
 /// Workgroups that share the sums of parameter gradients, each with a slice of its own.
 const GROUPS: u32 = 64;
@@ -35,12 +37,14 @@ impl KernelSource for Wgsl {
 }
 
 fn uses_wgsl(tensors: &[&CubeTensor]) -> bool {
-    let fits = |tensor: &&CubeTensor| {
-        tensor.client.name() == "wgpu<wgsl>"
-            && tensor.dtype == DType::F32
-            && u32::try_from(tensor.meta.shape().num_elements()).is_ok()
-    };
-    !super::only_composed() && tensors.iter().all(fits)
+    !super::only_composed() && tensors.iter().all(|tensor| fits(tensor, DType::F32))
+}
+
+/// Whether a kernel can index this tensor.
+fn fits(tensor: &CubeTensor, dtype: DType) -> bool {
+    tensor.client.name() == "wgpu<wgsl>"
+        && tensor.dtype == dtype
+        && u32::try_from(tensor.meta.shape().num_elements()).is_ok()
 }
 
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
@@ -230,5 +234,35 @@ impl KernelBackend for CubeBackend {
         ];
         launch(Permutation::dropout(), grid, &[&x, &y], &info);
         y
+    }
+
+    fn unpack_rows(
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+        rows: Range<usize>,
+    ) -> FloatTensor<Self> {
+        let shape = packed::unpacked(words.meta.shape(), &packing, &rows);
+        let kernel_fits = uses_wgsl(&[&scales]) && fits(&words, DType::U32);
+        if !kernel_fits || shape.num_elements() == 0 {
+            return composed::unpack_rows::<Self>(words, scales, packing, rows);
+        }
+        let width = words.meta.shape()[1];
+        let [words, scales] = [words, scales].map(into_contiguous);
+        let out = empty(&scales, shape);
+        let (first, count) = ((rows.start * width) as u32, (rows.len() * width) as u32);
+        let grid = grid(count.div_ceil(WORKGROUP));
+        match packing {
+            Packing::F16 => {
+                let info = [first, count, grid.0];
+                launch(Permutation::unpack_f16(), grid, &[&words, &out], &info);
+            }
+            Packing::Int8 { group } => {
+                let info = [first, count, (group / packing.per_word()) as u32, grid.0];
+                let tensors = [&words, &scales, &out];
+                launch(Permutation::unpack_int8(), grid, &tensors, &info);
+            }
+        }
+        out
     }
 }

@@ -1,10 +1,15 @@
 //! The CPU backend's own form of the operations: f32 loops over contiguous rows.
 
-use super::{AdapterShape, DropoutMask, KernelBackend, chunks, composed, loops};
+use super::{AdapterShape, DropoutMask, KernelBackend, chunks, composed, loops, packed};
+use crate::packing::Packing;
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::backend::{
+    TensorMetadata,
+    tensor::{FloatTensor, IntTensor},
+};
 use burn::tensor::{DType, Shape, TensorData};
+use std::ops::Range;
 
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
@@ -112,5 +117,34 @@ impl KernelBackend for Flex {
             true => changed(x, |values| chunks::dropout(mask, values)),
             false => composed::dropout::<Self>(x, mask),
         }
+    }
+
+    fn unpack_rows(
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+        rows: Range<usize>,
+    ) -> FloatTensor<Self> {
+        let shape = packed::unpacked(&words.shape(), &packing, &rows);
+        let width = words.shape()[1];
+        let [word_row, scale_row] = [&words, &scales].map(|tensor| tensor.to_contiguous());
+        let (Some(values), Some(factors), true) = (
+            word_row.as_slice::<u32>(),
+            scale_row.as_slice::<f32>(),
+            uses_loops(&[&scales]),
+        ) else {
+            return composed::unpack_rows::<Self>(words, scales, packing, rows);
+        };
+        let values = &values[rows.start * width..rows.end * width];
+        let mut out = vec![0.0; values.len() * packing.per_word()];
+        match packing {
+            Packing::F16 => chunks::unpack_f16(values, &mut out),
+            Packing::Int8 { group } => {
+                let groups = width * packing.per_word() / group;
+                let factors = &factors[rows.start * groups..rows.end * groups];
+                chunks::unpack_int8(values, factors, &mut out);
+            }
+        }
+        tensor(out, shape)
     }
 }

@@ -8,6 +8,7 @@ use super::lanes::{
     wide_out, wide_sums,
 };
 use super::{AdapterShape, DropoutMask};
+use crate::packing::half_value;
 
 /// Compiles `$body` for the vector units that there may be, and picks at run time.
 macro_rules! versions {
@@ -102,6 +103,37 @@ fn dropout_body<const FMA: bool>(mask: DropoutMask, first: u32, x: &mut [f32]) {
     }
 }
 
+#[inline(always)]
+fn unpack_f16_body<const FMA: bool>(words: &[u32], out: &mut [f32]) {
+    for (out, &word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+        *out = [half_value(word as u16), half_value((word >> 16) as u16)];
+    }
+}
+
+#[inline(always)]
+fn unpack_int8_body<const FMA: bool>(words: &[u32], scales: &[f32], out: &mut [f32]) {
+    if scales.is_empty() {
+        return;
+    }
+    let group = out.len() / scales.len();
+    let groups = words
+        .chunks_exact(group / 4)
+        .zip(out.chunks_exact_mut(group));
+    for (&scale, (words, out)) in scales.iter().zip(groups) {
+        for (out, &word) in out.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *out = word.to_le_bytes().map(|byte| f32::from(byte as i8) * scale);
+        }
+    }
+}
+
+versions!(
+    /// f32 from words of two halves.
+    unpack_f16 = unpack_f16_body(words: &[u32], out: &mut [f32])
+);
+versions!(
+    /// f32 from words of four integers and a scale for each of their groups.
+    unpack_int8 = unpack_int8_body(words: &[u32], scales: &[f32], out: &mut [f32])
+);
 versions!(
     /// gelu_new of every element.
     gelu_new = gelu_body(x: &[f32], out: &mut [f32])

@@ -12,19 +12,24 @@ mod cube;
 mod flex;
 mod lanes;
 mod loops;
+mod packed;
 mod shape;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod twin;
 
+pub use packed::Packed;
 pub use shape::{AdapterPart, AdapterShape};
+
+use crate::packing::Packing;
 
 #[cfg(feature = "native")]
 use burn::backend::fusion::custom::TensorSpec;
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Shape, Tensor};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Whether `COMPACTER_KERNELS=composed` asks for the compositions in place of all kernels and loops
@@ -175,6 +180,39 @@ pub trait KernelBackend: Backend {
     #[fusion(dtype = x, shape = x)]
     fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {
         composed::dropout::<Self>(x, mask)
+    }
+
+    /// Some rows of a packed matrix in f32, without a gradient.
+    #[fusion(dtype = scales, shape = packed::unpacked(words, packing, rows))]
+    fn unpack_rows(
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+        rows: Range<usize>,
+    ) -> FloatTensor<Self> {
+        composed::unpack_rows::<Self>(words, scales, packing, rows)
+    }
+
+    /// `x W^T` for a packed `W: [out, in]`.
+    #[fusion(dtype = x, shape = packed::output(x, words))]
+    fn packed_linear(
+        x: FloatTensor<Self>,
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+    ) -> FloatTensor<Self> {
+        packed::linear::<Self>(x, words, scales, packing)
+    }
+
+    /// Gradient of `packed_linear` by x.
+    #[fusion(dtype = grad, shape = packed::input(grad, words, packing))]
+    fn packed_linear_backward(
+        grad: FloatTensor<Self>,
+        words: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        packing: Packing,
+    ) -> FloatTensor<Self> {
+        packed::linear_backward::<Self>(grad, words, scales, packing)
     }
 }
 

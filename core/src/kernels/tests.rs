@@ -6,7 +6,7 @@ use crate::{block_on, cpu_device, float_values, gpu_device};
 use burn::tensor::{Device, DeviceKind, TensorData};
 
 /// The CPU, and wgpu unless `COMPACTER_GPU=skip`.
-fn devices() -> Vec<(&'static str, Device)> {
+pub(super) fn devices() -> Vec<(&'static str, Device)> {
     let mut devices = vec![("cpu", cpu_device())];
     if std::env::var("COMPACTER_GPU").as_deref() != Ok("skip") {
         devices.push(("wgpu", gpu_device(DeviceKind::DefaultDevice)));
@@ -14,20 +14,20 @@ fn devices() -> Vec<(&'static str, Device)> {
     devices
 }
 
-fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub(super) fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     block_on(float_values(tensor)).expect("the device can be read")
 }
 
-fn random(stream: &mut Stream, len: usize, scale: f64) -> Vec<f32> {
+pub(super) fn random(stream: &mut Stream, len: usize, scale: f64) -> Vec<f32> {
     (0..len).map(|_| (stream.normal() * scale) as f32).collect()
 }
 
-fn wide(values: &[f32]) -> Vec<f64> {
+pub(super) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }
 
 /// Largest difference over the largest value; NaNs on one side alone are counted.
-fn compare(what: &str, got: &[f32], want: &[f64], limit: f64) {
+pub(super) fn compare(what: &str, got: &[f32], want: &[f64], limit: f64) {
     assert_eq!(got.len(), want.len(), "{what}: length");
     let nans = got
         .iter()

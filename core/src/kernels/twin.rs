@@ -183,3 +183,6 @@ pub(super) fn dropout(x: &[f32], probability: f64, key: DropoutKey) -> Vec<f32> 
     };
     x.iter().enumerate().map(keep).collect()
 }
+
+/// What packed rows say; exact, so that there is nothing for f64 to add.
+pub(super) use crate::packing::unpacked as unpack_rows;

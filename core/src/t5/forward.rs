@@ -65,7 +65,7 @@ impl<'a> Forward<'a> {
         int2(ids, rows, self.model.device())
     }
 
-    /// The trained tensor of this name, else the base's.
+    /// The trained tensor of this name, else the base's, in f32 at once: for what is small.
     pub(super) fn tensor(&self, name: &str) -> Result<Tensor<2>> {
         match self.weights.tensors.get(name) {
             Some(tensor) => Ok(tensor.clone()),
@@ -90,9 +90,12 @@ impl<'a> Forward<'a> {
         )
     }
 
-    /// `x W^T` with `W: [out, in]`; `x: [rows, in]`.
+    /// `x W^T` with `W: [out, in]`, trained or the base's; `x: [rows, in]`.
     pub(super) fn linear(&self, x: Tensor<2>, name: &str) -> Result<Tensor<2>> {
-        Ok(x.matmul(self.tensor(name)?.transpose()))
+        match self.weights.tensors.get(name) {
+            Some(tensor) => Ok(x.matmul(tensor.clone().transpose())),
+            None => self.model.linear(name, x),
+        }
     }
 
     pub(super) fn norm(&self, x: Tensor<2>, name: &str) -> Result<Tensor<2>> {
@@ -106,9 +109,11 @@ impl<'a> Forward<'a> {
     /// Token embeddings: `[rows · length, d_model]`.
     pub(super) fn embed(&self, ids: Tensor<2, Int>) -> Result<Tensor<2>> {
         let [rows, length] = ids.dims();
-        Ok(self
-            .tensor("shared.weight")?
-            .select(0, ids.reshape([rows * length])))
+        let ids = ids.reshape([rows * length]);
+        match self.weights.tensors.get("shared.weight") {
+            Some(table) => Ok(table.clone().select(0, ids)),
+            None => self.model.select("shared.weight", ids),
+        }
     }
 
     /// Encoder output `[rows, length, d_model]`.

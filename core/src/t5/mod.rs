@@ -2,6 +2,8 @@
 
 mod buckets;
 mod config;
+mod plan;
+mod storage;
 
 #[cfg(feature = "engine")]
 mod adapters;
@@ -14,9 +16,13 @@ mod generate;
 #[cfg(feature = "engine")]
 mod layers;
 #[cfg(feature = "engine")]
+mod loader;
+#[cfg(feature = "engine")]
 mod loss;
 #[cfg(feature = "engine")]
 mod model;
+#[cfg(all(test, feature = "engine"))]
+mod tests;
 #[cfg(feature = "engine")]
 mod trained;
 #[cfg(feature = "engine")]
@@ -29,8 +35,12 @@ pub use forward::{Forward, Inputs};
 #[cfg(feature = "engine")]
 pub use layers::rms_norm;
 #[cfg(feature = "engine")]
+pub use loader::{Loader, Slot};
+#[cfg(feature = "engine")]
 pub(crate) use model::upload;
 #[cfg(feature = "engine")]
 pub use model::{T5, Weights};
+pub use plan::{Limits, Pass, Plan};
+pub use storage::Storage;
 #[cfg(feature = "engine")]
 pub(crate) use weights::read_safetensors;

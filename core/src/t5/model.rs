@@ -1,10 +1,81 @@
 //! A loaded base, and the trained tensors laid over it.
 
-use super::T5Config;
+use super::{Storage, T5Config};
+use crate::kernels::Packed;
 use crate::method::Method;
+use crate::packing::{Packer, Packing};
 use crate::{Error, Result};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::collections::BTreeMap;
+
+/// One tensor of the base on the device.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few hundred of them, and a box would be met at every use"
+)]
+pub(super) enum Weight {
+    /// f32 as it is: `[out, in]`, or `[1, len]` for a vector.
+    Plain(Tensor<2>),
+    /// A matrix in fewer bits.
+    Packed(Packed),
+}
+
+impl Weight {
+    /// From values in row order; an error is the value that cannot be packed. Only a row is held
+    /// beside what goes to the device.
+    pub(super) fn new(
+        mut values: impl Iterator<Item = f32>,
+        shape: [usize; 2],
+        packing: Option<Packing>,
+        device: &Device,
+    ) -> std::result::Result<Self, f32> {
+        let [rows, columns] = shape;
+        let Some(packing) = packing else {
+            let values: Vec<f32> = values.collect();
+            // Weights stay for good: buffers of just their size, not the next larger of a pool.
+            let data = TensorData::new(values, shape);
+            let tensor = device.memory_persistent_allocations(data, |data| {
+                Tensor::from_data(data, (device, DType::F32))
+            });
+            return Ok(Self::Plain(tensor));
+        };
+        let mut packer = Packer::new(packing, rows * columns);
+        let mut row = Vec::with_capacity(columns);
+        for _ in 0..rows {
+            row.clear();
+            row.extend(values.by_ref().take(columns));
+            packer.push(&row)?;
+        }
+        let (words, scales) = packer.finish();
+        let packed = Packed::new(words, scales, packing, rows, device);
+        Ok(Self::Packed(packed))
+    }
+
+    /// All of it in f32.
+    fn unpack(&self) -> Tensor<2> {
+        match self {
+            Self::Plain(tensor) => tensor.clone(),
+            Self::Packed(packed) => packed.unpack(),
+        }
+    }
+
+    /// Some of its rows in f32.
+    pub(super) fn select(&self, ids: Tensor<1, Int>) -> Tensor<2> {
+        match self {
+            Self::Plain(tensor) => tensor.clone().select(0, ids),
+            Self::Packed(packed) => packed.select(ids),
+        }
+    }
+
+    /// `x W^T` for a matrix `[out, in]`; `x: [rows, in]`.
+    fn linear(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Plain(tensor) => x.matmul(tensor.clone().transpose()),
+            Self::Packed(packed) => packed.linear(x),
+        }
+    }
+}
 
 /// The frozen base: every tensor under its Hugging Face name.
 ///
@@ -13,7 +84,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub struct T5 {
     config: T5Config,
-    tensors: BTreeMap<String, Tensor<2>>,
+    storage: Storage,
+    tensors: BTreeMap<String, Weight>,
     device: Device,
 }
 
@@ -21,11 +93,13 @@ impl T5 {
     /// A base of these tensors; the caller has checked names and shapes against `config`.
     pub(super) fn new(
         config: T5Config,
-        tensors: BTreeMap<String, Tensor<2>>,
+        storage: Storage,
+        tensors: BTreeMap<String, Weight>,
         device: &Device,
     ) -> Self {
         Self {
             config,
+            storage,
             tensors,
             device: device.clone(),
         }
@@ -36,15 +110,34 @@ impl T5 {
         &self.config
     }
 
+    /// What its matrices are kept as.
+    pub fn storage(&self) -> Storage {
+        self.storage
+    }
+
     /// Where it lives.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// One of its tensors: `[out, in]`, or `[1, len]` for a vector.
-    pub fn tensor(&self, name: &str) -> Result<Tensor<2>> {
+    fn weight(&self, name: &str) -> Result<&Weight> {
         let missing = || Error::tensor("model", name, "not in this model");
-        self.tensors.get(name).cloned().ok_or_else(missing)
+        self.tensors.get(name).ok_or_else(missing)
+    }
+
+    /// One of its tensors in f32: `[out, in]`, or `[1, len]` for a vector.
+    pub fn tensor(&self, name: &str) -> Result<Tensor<2>> {
+        Ok(self.weight(name)?.unpack())
+    }
+
+    /// Rows of one of its matrices in f32: `[ids, columns]`.
+    pub(super) fn select(&self, name: &str, ids: Tensor<1, Int>) -> Result<Tensor<2>> {
+        Ok(self.weight(name)?.select(ids))
+    }
+
+    /// `x W^T` with one of its matrices `W: [out, in]`; `x: [rows, in]`.
+    pub(super) fn linear(&self, name: &str, x: Tensor<2>) -> Result<Tensor<2>> {
+        Ok(self.weight(name)?.linear(x))
     }
 
     /// No method at all: the base as it was loaded.

@@ -6,7 +6,7 @@ use crate::data::{Batch, Row};
 use crate::engine::block_on;
 use crate::method::Method;
 use crate::random::Stream;
-use crate::t5::{T5, T5Config, Weights};
+use crate::t5::{Storage, T5, T5Config, Weights};
 use burn::tensor::Device;
 use std::sync::Arc;
 
@@ -18,15 +18,16 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Random weights of these sizes; `rows` sources of `source` and targets of `target` tokens.
+    /// Random weights of these sizes, kept as `storage`; `rows` sources of `source` and targets of `target` tokens.
     pub fn new(
         config: &T5Config,
+        storage: Storage,
         method: Method,
         [rows, source, target]: [usize; 3],
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        let model = Arc::new(T5::random(config.clone(), seed, device)?);
+        let model = Arc::new(T5::random(config.clone(), storage, seed, device)?);
         let weights = Weights::start(&model, &method, seed)?;
         let trainer = Trainer::new(model, &weights, Optimiser::new(1e-8, 0.0), seed);
         let mut stream = Stream::new(seed, "bench");

@@ -6,7 +6,7 @@ use crate::failure::usage;
 use crate::output;
 use anyhow::{Context, Result};
 use compacter_core::method::Method;
-use compacter_core::t5::T5Config;
+use compacter_core::t5::{Storage, T5Config};
 use compacter_core::train::Bench;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   compacter bench
   compacter bench --size t5-small --methods adapter,compacter --rounds 10 --device cpu
+  compacter bench --size t5-base --methods compacter --weights int8
   compacter bench --size bundled --batch 32 --source 64 --json";
 
 /// Time training steps on random weights
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// auto, cpu, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: String,
+    /// f32, f16 or int8 for frozen weights
+    #[arg(long, value_name = "TYPE", default_value_t)]
+    weights: Storage,
     /// An array of {method, median_s, min_s, max_s, peak_mib, dispatches}
     #[arg(long)]
     json: bool,
@@ -101,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let sizes = [args.batch, args.source, args.target];
     let benches = methods
         .iter()
-        .map(|method| Bench::new(&config, method.clone(), sizes, 1, &device));
+        .map(|method| Bench::new(&config, args.weights, method.clone(), sizes, 1, &device));
     let mut benches = benches.collect::<compacter_core::Result<Vec<_>>>()?;
     let mut seconds = vec![Vec::with_capacity(args.rounds); benches.len()];
     for round in 0..=args.rounds {
@@ -172,6 +176,7 @@ fn costs(args: &Args, method: &str) -> Costs {
         let output = Command::new(std::env::current_exe().ok()?)
             .args(["bench", "--measure-costs", "--methods", method])
             .args(["--device", &args.device, "--size", &args.size])
+            .args(["--weights", args.weights.name()])
             .args(["--batch", batch, "--source", source, "--target", target])
             .stderr(Stdio::null())
             .output()
@@ -185,7 +190,7 @@ fn measure_costs(args: &Args, config: &T5Config, methods: Vec<Method>) -> Result
     let method = methods.into_iter().next().context("no method")?;
     let (device, _) = device::open(&args.device)?;
     let sizes = [args.batch, args.source, args.target];
-    let mut bench = Bench::new(config, method, sizes, 1, &device)?;
+    let mut bench = Bench::new(config, args.weights, method, sizes, 1, &device)?;
     bench.step()?;
     bench.step()?;
     if device == compacter_core::cpu_device() {

@@ -4,6 +4,7 @@ use crate::options::DataOptions;
 use crate::trained::Trained;
 use crate::{data, output};
 use anyhow::Result;
+use compacter_core::t5::Storage;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// auto, cpu, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: String,
+    /// f32, f16 or int8 for frozen weights [default: the run's]
+    #[arg(long, value_name = "TYPE")]
+    weights: Option<Storage>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -46,7 +50,7 @@ struct Scores {
 
 /// Scores and prints.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let trained = Trained::load(args.run.as_deref(), &args.device)?;
+    let trained = Trained::load(args.run.as_deref(), &args.device, args.weights)?;
     let header = trained.predictor.header();
     let mut options = args.data.over(trained.config.options.data.clone());
     // The name is part of every source text, so other rows keep it.

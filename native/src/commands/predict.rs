@@ -6,6 +6,7 @@ use crate::output;
 use crate::trained::Trained;
 use anyhow::{Context, Result};
 use compacter_core::Error;
+use compacter_core::t5::Storage;
 use compacter_core::task::{Scoring, glue_source, own_source};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     /// auto, cpu, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: String,
+    /// f32, f16 or int8 for frozen weights [default: the run's]
+    #[arg(long, value_name = "TYPE")]
+    weights: Option<Storage>,
     /// One JSON object a line: {text, answer, probabilities}
     #[arg(long)]
     json: bool,
@@ -59,7 +63,7 @@ struct Answer<'a> {
 
 /// Answers and prints.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let trained = Trained::load(args.run.as_deref(), &args.device)?;
+    let trained = Trained::load(args.run.as_deref(), &args.device, args.weights)?;
     if !args.sentences.is_empty() {
         let join = |text: &String| match &args.text2 {
             Some(second) => format!("{text}\t{second}"),

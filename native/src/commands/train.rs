@@ -20,6 +20,7 @@ Examples:
   compacter train                              the bundled T5 on the bundled reviews, compacter++
   compacter train --task topics --method adapter --epochs 5
   compacter train --task rte --data glue/RTE --model t5-small/ --device gpu
+  compacter train --model t5-base/ --weights int8   a quarter of the memory for what is frozen
   compacter train --data mine.csv --text body --label kind --seeds 3
   compacter train --data pairs.jsonl --text question --target answer
   compacter train --config run.toml --lr 1e-3  flags win over the file
@@ -123,7 +124,8 @@ fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Re
     if !folder.holds(CONFIG) {
         let device = options.device.as_deref().unwrap_or("auto");
         let glue = data::is_glue(&options.data);
-        let (options, made_by) = (options.clone(), MadeBy::here(device));
+        let (mut options, made_by) = (options.clone(), MadeBy::here(device));
+        options.weights = Some(options.weights.unwrap_or_default());
         folder.write_json(
             CONFIG,
             &RunConfig {
@@ -179,7 +181,9 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
         output::say(format!("bottleneck: {width} (d_model {})", config.d_model));
     }
     let tokenizer = Arc::new(base.tokenizer()?);
-    let model = Arc::new(base.model(config, &device)?);
+    let storage = options.weights.unwrap_or_default();
+    output::say(format!("frozen weights: {storage}"));
+    let model = Arc::new(base.model(config, storage, &device)?);
     let name = format!("{}-{}", task.name, settings.method.name);
     output::say(format!("task: {}, seed {}", task.name, settings.seed));
     let mut session = Session::new(model, tokenizer, task, settings.clone())?;
@@ -201,6 +205,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
         let made_by = MadeBy::here(&device_name);
         let mut options = options.clone();
         options.out = Some(folder.path().to_path_buf());
+        options.weights = Some(storage);
         let glue = data::is_glue(&options.data);
         let run = RunConfig {
             options,
