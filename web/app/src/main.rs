@@ -15,9 +15,8 @@ fn main() -> eframe::Result {
         "Compacter",
         options,
         Box::new(|context| {
-            let open: Opener = Box::new(|context, start| {
-                Box::new(Thread::open(context, start)) as Box<dyn Link>
-            });
+            let open: Opener =
+                Box::new(|context, start| Box::new(Thread::open(context, start)) as Box<dyn Link>);
             let home = Box::new(Folder::open(&context.egui_ctx));
             Ok(Box::new(App::new(&context.egui_ctx, open, home)))
         }),

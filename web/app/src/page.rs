@@ -21,7 +21,7 @@ extern "C" {
 
 /// Mirrors the canvas into the page once someone asks for it there.
 fn mirror(context: &Context) {
-    let (mirror, deeds) = Mirror::new(|json| show(json));
+    let (mirror, deeds) = Mirror::new(show);
     context.add_plugin(mirror);
     let context = context.clone();
     let listener = Closure::new(move |deed: String, id: String, value: String| {

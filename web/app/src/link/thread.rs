@@ -85,7 +85,8 @@ fn load(start: &Start, device: &compacter_core::Device) -> Result<Desk> {
     };
     let read = |name: &str| {
         let path = std::path::Path::new(folder).join(name);
-        let unread = |error: std::io::Error| Error::file(path.display().to_string(), error.to_string());
+        let unread =
+            |error: std::io::Error| Error::file(path.display().to_string(), error.to_string());
         std::fs::read(&path).map_err(unread)
     };
     let [config, tokenizer, weights] =

@@ -56,9 +56,15 @@ fn begin(listener: &Closure<dyn FnMut(MessageEvent)>, start: &Start) -> Result<W
     options.set_type(WorkerType::Module);
     let worker = Worker::new_with_options("trainer-worker.js", &options)?;
     worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+    let source = match &start.base {
+        Base::Bundled => object(&[("folder", compacter_assets::MODEL_NAME.into())]),
+        Base::Named(id) => object(&[("hub", id.as_str().into())]),
+        Base::Files => object(&[("files", chosen_base())]),
+    };
     let first = [
-        ("model", "t5-nano".into()),
-        ("device", device.name().into()),
+        ("source", source.into()),
+        ("device", start.device.name().into()),
+        ("weights", start.weights.name().into()),
     ];
     worker.post_message(&object(&first))?;
     Ok(worker)

@@ -61,7 +61,10 @@ fn device_choice(ui: &mut Ui, state: &mut State) {
 
 fn device(trainer: &Trainer) -> (String, String) {
     match trainer {
-        Trainer::Loading => ("loading the model …".into(), "it is read once and kept".into()),
+        Trainer::Loading => (
+            "loading the model …".into(),
+            "it is read once and kept".into(),
+        ),
         Trainer::Ready { device, reason } => (format!("trains on {device}"), reason.clone()),
         Trainer::Gone { message } => ("no trainer".into(), message.clone()),
     }

@@ -102,7 +102,7 @@ fn choose(ui: &mut Ui, state: &mut State) {
     let (mut place, mut side) = (state.look.place.min(places.len() - 1), state.look.side);
     ui.horizontal_wrapped(|ui| {
         let choice = ComboBox::from_id_salt("place")
-            .width(ui.available_width().min(176.0))
+            .width((ui.available_width() - 128.0).min(176.0))
             .selected_text(readable(&places[place]))
             .truncate()
             .show_ui(ui, |ui| {

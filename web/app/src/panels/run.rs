@@ -59,10 +59,11 @@ fn start(ui: &mut Ui, state: &mut State) {
     let words = RichText::new("Train")
         .color(eframe::egui::Color32::WHITE)
         .variation("wght", 600.0);
-    let button = Button::new(words)
-        .fill(accent)
-        .min_size(vec2(ui.available_width(), 40.0));
-    let train = ui.add_enabled(ready, button).clicked();
+    let button = Button::new(words).fill(accent);
+    let size = vec2(ui.available_width(), 40.0);
+    let train = ui
+        .add_enabled_ui(ready, |ui| ui.add_sized(size, button).clicked())
+        .inner;
     if let Ok(method) = state.method() {
         let count = thousands(method.trainable(&state.base));
         let part = share(method.percent(&state.base));
@@ -92,7 +93,10 @@ fn loading(ui: &mut Ui, state: &mut State) {
         let part = progress.done as f32 / progress.total as f32;
         ui.add(ProgressBar::new(part.min(1.0)).desired_height(8.0));
         let (done, total) = (memory(progress.done), memory(progress.total));
-        ui.label(weak(format!("{name}: {done} of {total} · {}", progress.words)));
+        ui.label(weak(format!(
+            "{name}: {done} of {total} · {}",
+            progress.words
+        )));
     }
     if state.start.base != Base::Bundled && ui.button("Cancel").clicked() {
         state.take_base(Base::Bundled, Storage::F32);

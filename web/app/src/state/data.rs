@@ -159,11 +159,16 @@ fn guess(table: &Table) -> (usize, usize) {
     let text = columns.clone().max_by_key(length).unwrap_or(0);
     let kinds = |&at: &usize| {
         let cells = table.rows.iter().map(|row| row[at].trim());
-        let kinds = cells.clone().collect::<std::collections::BTreeSet<_>>().len();
+        let kinds = cells
+            .clone()
+            .collect::<std::collections::BTreeSet<_>>()
+            .len();
         // A column with one value teaches nothing; of two alike, words tell more than numbers.
         let numbers = cells.clone().all(|cell| cell.parse::<f64>().is_ok());
         let named = table.header[at].to_lowercase();
-        let called = ["label", "class", "target"].iter().any(|name| named.contains(name));
+        let called = ["label", "class", "target"]
+            .iter()
+            .any(|name| named.contains(name));
         (kinds < 2, !called, kinds, numbers)
     };
     let label = columns.filter(|&at| at != text).min_by_key(kinds);
