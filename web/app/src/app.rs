@@ -305,7 +305,11 @@ impl eframe::App for App {
         self.tick(context);
     }
 
-    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        #[cfg(target_arch = "wasm32")]
+        crate::page::note_frame(frame.info().cpu_usage);
+        #[cfg(not(target_arch = "wasm32"))]
+        let _ = frame;
         self.draw(ui);
     }
 }

@@ -5,6 +5,8 @@ use crate::link::{Link, PageWorker};
 use crate::mirror::{Deed, Mirror};
 use crate::{App, Opener};
 use eframe::egui::Context;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(raw_module = "./panic.js")]
@@ -37,6 +39,29 @@ fn mirror(context: &Context) {
     });
     listen(&listener);
     listener.forget();
+}
+
+/// Frames of which the times are kept.
+const FRAMES: usize = 10_000;
+
+thread_local! {
+    static FRAME_TIMES: RefCell<VecDeque<f32>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Notes the seconds that the app itself spent on a frame.
+pub(crate) fn note_frame(seconds: Option<f32>) {
+    FRAME_TIMES.with_borrow_mut(|times| {
+        times.extend(seconds);
+        if times.len() > FRAMES {
+            times.pop_front();
+        }
+    });
+}
+
+/// The seconds that the app itself spent on each of the last frames, for whoever measures it.
+#[wasm_bindgen(js_name = frameTimes)]
+pub fn frame_times() -> Vec<f32> {
+    FRAME_TIMES.with_borrow(|times| times.iter().copied().collect())
 }
 
 /// Shows the page for panics at once: after a panic nothing of this module runs again. Nobody calls
