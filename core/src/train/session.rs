@@ -28,7 +28,8 @@ pub(super) struct Progress {
     pub phase: Phase,
     pub before: Metrics,
     pub best_step: usize,
-    pub best_score: f64,
+    /// None before the first evaluation: JSON has no infinity.
+    pub best_score: Option<f64>,
     pub stale: usize,
 }
 
@@ -87,7 +88,7 @@ impl Session {
             phase: Phase::Start,
             before: Metrics::new(),
             best_step: 0,
-            best_score: f64::NEG_INFINITY,
+            best_score: None,
             stale: 0,
         };
         Ok(Self {
@@ -249,11 +250,12 @@ impl Session {
         let metrics = self.score(&frozen, &self.task.validation).await?;
         let score = metrics.values().sum::<f64>() / metrics.len().max(1) as f64;
         // Without validation rows there is nothing to choose by: the last weights count.
-        let best = self.task.validation.is_empty() || score > self.progress.best_score;
+        let best = self.task.validation.is_empty()
+            || self.progress.best_score.is_none_or(|best| score > best);
         if best {
             self.best = frozen;
             self.progress.best_step = self.trainer.steps();
-            self.progress.best_score = score;
+            self.progress.best_score = Some(score);
             self.progress.stale = 0;
         } else {
             self.progress.stale += 1;

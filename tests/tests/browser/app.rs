@@ -59,14 +59,16 @@ pub(crate) fn trains_keeps_and_shares(ground: &Ground) {
     let mut browser = ground.browser(&[]);
     browser.viewport(1600, 1000);
     enter(&mut browser, &address);
-    shorten(&mut browser, 30);
+    shorten(&mut browser, 100);
     press(&mut browser, "Train");
+    // In the midst of its steps it stands still, and goes on later.
+    reads(&mut browser, "rows/s");
     press(&mut browser, "Pause");
     browser.wait_for("able('Continue')", MINUTE);
-    let still = browser.evaluate("all().map((e) => e.textContent).find((t) => / steps/.test(t))");
-    browser.evaluate("new Promise((resolve) => setTimeout(resolve, 1500))");
-    let later = browser.evaluate("all().map((e) => e.textContent).find((t) => / steps/.test(t))");
-    assert_eq!(still, later);
+    let steps = "new Promise((resolve) => setTimeout(resolve, 1000)) \
+                 .then(() => all().map((e) => e.textContent).find((t) => /\\d steps/.test(t)))";
+    let (still, later) = (browser.evaluate(steps), browser.evaluate(steps));
+    assert!(still.is_string() && still == later, "{still} {later}");
     press(&mut browser, "Continue");
     browser.wait_for("able('Train') && able('Share')", LONG);
 
@@ -82,7 +84,7 @@ pub(crate) fn trains_keeps_and_shares(ground: &Ground) {
     press(&mut browser, "Export");
     let runs = browser.downloaded("compacter-runs.json");
     let runs: Value = serde_json::from_slice(&runs).unwrap();
-    assert_eq!(runs["runs"][0]["steps"], 30);
+    assert_eq!(runs["runs"][0]["steps"], 100);
 
     let catch = "navigator.clipboard.writeText = async (text) => { globalThis.copied = text; }";
     browser.evaluate(catch);
@@ -107,7 +109,7 @@ pub(crate) fn survives_a_reload(ground: &Ground) {
     let mut browser = ground.browser(&[]);
     browser.viewport(1600, 1000);
     enter(&mut browser, &server.address("127.0.0.1", ""));
-    shorten(&mut browser, 400);
+    shorten(&mut browser, 4000);
     press(&mut browser, "Train");
     let store = "const store = await import(new URL('store.js', document.baseURI));";
     let kept = format!("{store} (await store.get('checkpoint'))?.length > 1000");

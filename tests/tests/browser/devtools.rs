@@ -285,8 +285,9 @@ impl Browser {
     /// The bytes of a file that the page has downloaded under this name.
     pub(crate) fn downloaded(&mut self, name: &str) -> Vec<u8> {
         let path = self.downloads().join(name);
-        // It has another name until it is whole.
-        self.until(PATIENCE, name, |_| path.is_file());
+        // It has another name until it is whole; its own is reserved by an empty file.
+        let whole = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+        self.until(PATIENCE, name, |_| whole(&path));
         std::fs::read(path).unwrap()
     }
 

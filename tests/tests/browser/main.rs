@@ -89,7 +89,10 @@ const READY: &str = r#"new Promise((resolve) => {
   const worker = new Worker("trainer-worker.js", { type: "module" });
   const end = (words) => (worker.terminate(), resolve(words));
   worker.onerror = (error) => end({ report: String(error.message) });
-  worker.onmessage = ({ data }) => end(JSON.parse(data.json));
+  worker.onmessage = ({ data }) => {
+    const said = JSON.parse(data.json);
+    if (said.report !== "progress") end(said);
+  };
   worker.postMessage({ source: { folder: "t5-nano" }, device: "auto", weights: "f32" });
 })"#;
 

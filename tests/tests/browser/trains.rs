@@ -109,6 +109,7 @@ let done = false;
 worker.onerror = (error) => {{ reports.push({{ report: "gone", message: String(error.message) }}); done = true; }};
 worker.onmessage = ({{ data }}) => {{
   const report = JSON.parse(data.json);
+  if (report.report === "progress") return;
   reports.push(report);
   if (report.report === "ready") worker.postMessage({{ json: document.getElementById("command").textContent }});
   if (["failed", "gone"].includes(report.report) || report.event?.event === "finished") done = true;

@@ -100,9 +100,10 @@ fn choose(ui: &mut Ui, state: &mut State) {
         return;
     }
     let (mut place, mut side) = (state.look.place.min(places.len() - 1), state.look.side);
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().button_padding.x = 8.0;
         let choice = ComboBox::from_id_salt("place")
-            .width((ui.available_width() - 128.0).min(176.0))
+            .width((ui.available_width() - 150.0).clamp(80.0, 176.0))
             .selected_text(readable(&places[place]))
             .truncate()
             .show_ui(ui, |ui| {

@@ -44,7 +44,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
 
 fn table(ui: &mut Ui, state: &mut State) {
     let mut wish = None;
-    let grid = Grid::new("runs").striped(true).spacing([16.0, 6.0]);
+    let grid = Grid::new("runs").striped(true).spacing([12.0, 6.0]);
     grid.show(ui, |ui| {
         for title in [
             "run", "name", "method", "data", "trained", "share", "before", "after", "time",
@@ -58,6 +58,8 @@ fn table(ui: &mut Ui, state: &mut State) {
             let adapter = adapters.contains_key(&run.id);
             cells(ui, run);
             ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 2.0;
+                ui.spacing_mut().button_padding.x = 6.0;
                 let asked = buttons(ui, run, adapter, running == Some(run.id));
                 wish = asked.map(|asked| (run.id, asked)).or(wish.take());
             });
@@ -84,7 +86,7 @@ fn cells(ui: &mut Ui, run: &mut Run) {
         "name it"
     };
     let name = TextEdit::singleline(&mut run.name).hint_text(hint);
-    let field = ui.add_sized([96.0, 20.0], name.char_limit(40));
+    let field = ui.add_sized([80.0, 20.0], name.margin(vec2(4.0, 2.0)).char_limit(40));
     named(ui, &field, &format!("name of run {}", run.id));
     let colour = colours::method(&run.method, ui.visuals());
     ui.label(RichText::new(&run.method).color(colour));
