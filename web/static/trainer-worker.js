@@ -136,7 +136,7 @@ async function run() {
     const report = await whileDevice(worker.advance());
     say(report);
     if (report) await pause();
-    else if (!queue.length) await message();
+    else if (!queue.length) await whileDevice(message());
   }
 }
 
