@@ -43,8 +43,10 @@
 #![warn(missing_docs)]
 
 pub mod artifact;
+pub mod check;
 pub mod data;
 mod error;
+pub mod figure;
 pub mod method;
 pub mod metric;
 pub mod packing;

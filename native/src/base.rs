@@ -24,6 +24,19 @@ pub(crate) enum Base {
     Dir(PathBuf),
 }
 
+/// The bundled base (none named) or that of a folder, loaded tensor by tensor; for a window of
+/// one's own around the trainer.
+pub fn open_base(
+    model: Option<&str>,
+    storage: Storage,
+    device: &Device,
+) -> Result<(T5, Tokenizer)> {
+    let base = Base::new(model)?;
+    let tokenizer = base.tokenizer()?;
+    let model = base.model(base.config()?, storage, device)?;
+    Ok((model, tokenizer))
+}
+
 impl Base {
     /// From `--model`.
     pub(crate) fn new(model: Option<&str>) -> Result<Self> {

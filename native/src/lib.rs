@@ -19,5 +19,6 @@ mod report;
 mod run_dir;
 mod trained;
 
+pub use base::open_base;
 pub use cli::main_from_args;
 pub use device::open as open_device;

@@ -334,7 +334,7 @@ fn dropout_is_bit_equal_everywhere_and_in_backward() {
     }
 }
 
-/// `cargo test --release --workspace -- --ignored --nocapture adapter_speed`
+/// `cargo test --release --workspace --exclude compacter-web -- --ignored --nocapture adapter_speed`
 #[test]
 #[ignore = "a measurement"]
 fn adapter_speed_on_the_cpu() {

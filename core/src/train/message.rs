@@ -1,6 +1,7 @@
 //! What a window or a page and the trainer beside it say to each other.
 
 use super::{Event, Projection, Settings, Side};
+use crate::check::Checked;
 use crate::t5::T5Config;
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub enum Command {
         /// In the form of the run's task.
         source: String,
     },
+    /// Holds the device to the CPU, kernel by kernel.
+    Check,
 }
 
 /// What a step costs the device.
@@ -143,6 +146,11 @@ pub enum Report {
         before: Vec<f64>,
         /// And by the trained weights.
         after: Vec<f64>,
+    },
+    /// Answer to [`Command::Check`].
+    Checked {
+        /// Every kernel.
+        kernels: Vec<Checked>,
     },
     /// Something could not be done; a run that it belongs to has ended.
     Failed {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Training on a busy machine takes its time.
-const LONG: Duration = Duration::from_secs(300);
+pub(crate) const LONG: Duration = Duration::from_secs(300);
 
 /// The mirror's elements by their words.
 const HANDS: &str = r##"
@@ -19,34 +19,34 @@ globalThis.reads = (words) => document.getElementById("mirror").textContent.incl
 "##;
 
 /// Opens the page with its mirror, on the CPU, and waits for the trainer.
-fn enter(browser: &mut Browser, address: &str) {
+pub(crate) fn enter(browser: &mut Browser, address: &str) {
     browser.navigate(address);
     hands(browser);
 }
 
-fn hands(browser: &mut Browser) {
+pub(crate) fn hands(browser: &mut Browser) {
     browser.wait_for(DRAWN, MINUTE);
     browser.evaluate(HANDS);
     browser.evaluate("document.getElementById('mirror-on').click()");
     browser.wait_for("all().length > 10", MINUTE);
 }
 
-fn press(browser: &mut Browser, words: &str) {
+pub(crate) fn press(browser: &mut Browser, words: &str) {
     browser.wait_for(&format!("able({words:?})"), LONG);
     browser.evaluate(&format!("press({words:?})"));
 }
 
-fn reads(browser: &mut Browser, words: &str) {
+pub(crate) fn reads(browser: &mut Browser, words: &str) {
     browser.wait_for(&format!("reads({words:?})"), LONG);
 }
 
-fn put(browser: &mut Browser, words: &str, value: &str) {
+pub(crate) fn put(browser: &mut Browser, words: &str, value: &str) {
     browser.wait_for(&format!("able({words:?})"), MINUTE);
     browser.evaluate(&format!("put({words:?}, {value:?})"));
 }
 
 /// Few rows and steps: what is shown does not depend on them.
-fn shorten(browser: &mut Browser, steps: usize) {
+pub(crate) fn shorten(browser: &mut Browser, steps: usize) {
     put(browser, "training rows", "24");
     put(browser, "steps", &steps.to_string());
     put(browser, "rows a step", "4");

@@ -41,6 +41,8 @@ pub(crate) struct Browser {
     loaded: bool,
     errors: Vec<String>,
     dialogs: Vec<String>,
+    /// The input whose dialog for files was opened last.
+    chooser: Option<u64>,
     profile: tempfile::TempDir,
 }
 
@@ -77,6 +79,7 @@ impl Browser {
             loaded: false,
             errors: Vec::new(),
             dialogs: Vec::new(),
+            chooser: None,
             profile,
         };
         browser.prepare();
@@ -259,6 +262,26 @@ impl Browser {
         self.call("DOM.setFileInputFiles", chosen);
     }
 
+    /// Runs a script in every page to come before its own.
+    pub(crate) fn before_each_page(&mut self, script: &str) {
+        let asked = json!({ "source": script });
+        self.call("Page.addScriptToEvaluateOnNewDocument", asked);
+    }
+
+    /// Chooses files in the dialog that something the page does next will open.
+    pub(crate) fn choose_in_dialog(&mut self, files: &[&Path], open: impl FnOnce(&mut Self)) {
+        self.chooser = None;
+        let intercept = |on: bool| json!({ "enabled": on });
+        self.call("Page.setInterceptFileChooserDialog", intercept(true));
+        open(self);
+        self.until(PATIENCE, "a dialog for files", |browser| {
+            browser.chooser.is_some()
+        });
+        let chosen = json!({ "files": files, "backendNodeId": self.chooser });
+        self.call("DOM.setFileInputFiles", chosen);
+        self.call("Page.setInterceptFileChooserDialog", intercept(false));
+    }
+
     /// Sets the size of the page in points.
     pub(crate) fn viewport(&mut self, width: u32, height: u32) {
         let size =
@@ -371,6 +394,7 @@ impl Browser {
         match message["method"].as_str().unwrap_or_default() {
             "Target.attachedToTarget" => self.attached(&text(&of["sessionId"])),
             "Page.loadEventFired" => self.loaded = true,
+            "Page.fileChooserOpened" => self.chooser = of["backendNodeId"].as_u64(),
             "Page.javascriptDialogOpening" => {
                 self.dialogs.push(text(&of["message"]));
                 let page = self.page.clone();

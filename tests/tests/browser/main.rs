@@ -1,7 +1,7 @@
 //! The page and its trainer in a real browser.
 //!
 //! Needs `web/dist` (`cargo xtask web`) and `COMPACTER_BROWSER`, the path of a Chromium; without the
-//! latter it says that it was skipped. `cargo test --release --workspace --test browser -- panic` runs
+//! latter it says that it was skipped. `cargo test --release --workspace --exclude compacter-web --test browser -- panic` runs
 //! the tests with that in their names.
 
 mod app;
@@ -13,6 +13,7 @@ mod panic;
 mod server;
 mod store;
 mod trains;
+mod troubles;
 
 use devtools::Browser;
 use server::Server;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 type Test = (&'static str, fn(&Ground));
 
-const TESTS: [Test; 14] = [
+const TESTS: [Test; 19] = [
     ("the tests' own hands", hands::reach_the_page),
     ("the page is drawn from any path", draws),
     ("a plain address, without WebGPU", plain_address),
@@ -38,6 +39,17 @@ const TESTS: [Test; 14] = [
     ("the app after a reload", app::survives_a_reload),
     ("the app and files", app::takes_files),
     ("a lost device", app::loses_its_device),
+    ("a run and its device", troubles::a_run_outlives_its_device),
+    (
+        "the kernels",
+        troubles::the_device_computes_what_the_cpu_computes,
+    ),
+    ("a hidden tab", troubles::a_hidden_tab_goes_on),
+    (
+        "where nothing is kept",
+        troubles::trains_where_nothing_is_kept,
+    ),
+    ("a race, and its runs elsewhere", troubles::runs_travel),
     ("training", trains::trains_as_natively),
 ];
 

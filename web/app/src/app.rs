@@ -3,11 +3,12 @@
 use crate::home::{Arrival, Home};
 use crate::link::Link;
 use crate::panels::layer::{self, Pictures};
-use crate::panels::{bar, curves, data, method, model, plot, run, runs, try_it};
-use crate::state::{Base, STATE, Start, State, Todo};
+use crate::panels::{bar, curves, data, device, method, model, plot, run, runs, try_it};
+use crate::state::{STATE, Start, State, Todo};
 use crate::theme;
 use eframe::egui::{self, Context, Event, Panel, ScrollArea, Ui};
 use std::time::Duration;
+use web_time::Instant;
 
 /// From this width on there are three columns.
 const WIDE: f32 = 1100.0;
@@ -54,6 +55,8 @@ pub struct App {
     pictures: Pictures,
     tab: Tab,
     drawer: bool,
+    /// The time of the last shown frame, and when that was.
+    shown: (f64, Instant),
 }
 
 impl App {
@@ -74,6 +77,7 @@ impl App {
             pictures: Pictures::default(),
             tab: Tab::Plot,
             drawer: true,
+            shown: (0.0, Instant::now()),
         }
     }
 
@@ -94,9 +98,9 @@ impl App {
                     self.state.restore(&kept, now);
                 }
                 Arrival::File { name, bytes } => self.state.take_file(&name, bytes),
-                Arrival::Base => {
+                Arrival::Base(base) => {
                     let weights = self.state.start.weights;
-                    self.state.take_base(Base::Files, weights);
+                    self.state.take_base(base, weights);
                 }
                 Arrival::Link(text) => self.state.take_link(&text),
                 Arrival::Notice(words) => self.state.notice = Some(words),
@@ -137,6 +141,7 @@ impl App {
                 Todo::Keep { key, bytes } => self.home.keep(&key, bytes),
                 Todo::Forget { key } => self.home.forget(&key),
                 Todo::Save { name, bytes } => self.home.save(&name, bytes),
+                Todo::SavePicture { name, svg } => self.home.save_picture(&name, &svg),
                 Todo::Pick => self.home.pick(),
                 Todo::PickBase => self.home.pick_base(),
                 Todo::CopyLink { text } => context.copy_text(self.home.link(&text)),
@@ -170,11 +175,18 @@ impl App {
             ui.add_space(8.0);
         });
         scroll(ui, "settings", |ui| {
-            model::show(ui, &mut self.state);
             data::show(ui, &mut self.state);
             ui.add_space(16.0);
             method::show(ui, &mut self.state);
+            self.around(ui);
         });
+    }
+
+    /// What most people never change.
+    fn around(&mut self, ui: &mut Ui) {
+        ui.add_space(8.0);
+        model::show(ui, &mut self.state);
+        device::show(ui, &mut self.state);
     }
 
     fn running(&mut self, ui: &mut Ui) {
@@ -233,8 +245,8 @@ impl App {
         });
         scroll_centre(ui, |ui| match self.tab {
             Tab::Data => {
-                model::show(ui, &mut self.state);
                 data::show(ui, &mut self.state);
+                self.around(ui);
             }
             Tab::Method => method::show(ui, &mut self.state),
             Tab::Run => {
@@ -268,9 +280,22 @@ fn scroll_centre(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
 }
 
 impl App {
+    /// While nothing is shown egui's time stands still, and checkpoints are due all the same.
+    fn now(&mut self, context: &Context) -> f64 {
+        let time = context.input(|input| input.time);
+        if time != self.shown.0 {
+            self.shown = (time, Instant::now());
+        }
+        let hidden = context.input(|input| input.viewport().visible() == Some(false));
+        match hidden {
+            true => time + self.shown.1.elapsed().as_secs_f64(),
+            false => time,
+        }
+    }
+
     /// What happens whether or not anything is drawn; a hidden tab still trains.
     pub fn tick(&mut self, context: &Context) {
-        let now = context.input(|input| input.time);
+        let now = self.now(context);
         self.listen(context, now);
         self.act(context);
         self.keep(now);

@@ -126,7 +126,11 @@ fn lines(update: &TreeUpdate) -> Vec<Line> {
 
 fn line(id: NodeId, node: &Node) -> Option<Line> {
     let kind = match node.role() {
-        Role::Button | Role::ComboBox | Role::RadioButton | Role::Tab => "button",
+        Role::Button
+        | Role::ComboBox
+        | Role::DisclosureTriangle
+        | Role::RadioButton
+        | Role::Tab => "button",
         Role::CheckBox | Role::Switch => "checkbox",
         Role::Link => "link",
         Role::TextInput | Role::MultilineTextInput => "field",

@@ -1,6 +1,7 @@
 //! Fonts, sizes and the two palettes: one grey ramp and one accent.
 
-use crate::colours::{ACCENT_DARK, ACCENT_LIGHT, colour};
+use crate::colours::colour;
+use compacter_core::figure::ACCENT;
 use eframe::egui::{
     Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
     Style, TextStyle, Theme, ThemePreference, Ui, Visuals, vec2,
@@ -40,7 +41,7 @@ const DARK: Palette = Palette {
     hover: 0x21242c,
     ink: 0xe8e9ed,
     dim: 0x9ba0ad,
-    accent: ACCENT_DARK,
+    accent: ACCENT[1],
 };
 const LIGHT: Palette = Palette {
     page: 0xfafafb,
@@ -49,7 +50,7 @@ const LIGHT: Palette = Palette {
     hover: 0xeff0f3,
     ink: 0x191b20,
     dim: 0x5b6170,
-    accent: ACCENT_LIGHT,
+    accent: ACCENT[0],
 };
 
 /// Puts fonts and both themes in place; the system chooses between them.

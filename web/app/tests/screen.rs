@@ -1,5 +1,6 @@
 //! The screen through its accessibility tree: what a person sees, does and is told.
 
+use compacter_core::check::Checked;
 use compacter_core::t5::T5Config;
 use compacter_core::train::{Command, Event, Load, Report, Summary};
 use compacter_web::home::{Arrival, Home};
@@ -49,6 +50,10 @@ impl Home for Stage {
 
     fn save(&self, name: &str, bytes: Vec<u8>) {
         self.0.borrow_mut().saved.push((name.into(), bytes));
+    }
+
+    fn save_picture(&self, name: &str, svg: &str) {
+        self.save(name, svg.into());
     }
 
     fn pick(&self) {}
@@ -269,6 +274,10 @@ fn a_finished_run_can_be_kept_compared_and_deleted() {
         names,
         ["reviews-compacter++-1.safetensors", "compacter-runs.json"]
     );
+    visit.press("SVG");
+    let svg = visit.stage.0.borrow().saved[2].clone();
+    let words = String::from_utf8(svg.1).unwrap();
+    assert!(svg.0 == "compacter-runs.svg" && words.contains("compacter++: 7024 trained, 61.0 %"));
     let runs = visit.stage.0.borrow().saved[1].clone();
     let (name, bytes) = runs;
     visit.arrive(Arrival::File { name, bytes });
@@ -303,6 +312,28 @@ fn a_lost_device_offers_two_ways_on() {
     visit.commands();
     visit.be_ready();
     assert!(matches!(&visit.commands()[..], [Command::Train(_)]));
+}
+
+#[test]
+fn a_device_is_held_to_the_cpu() {
+    let mut visit = Visit::ready(WIDE);
+    visit.click(Role::DisclosureTriangle, "The device");
+    visit.press("Check its arithmetic");
+    assert_eq!(visit.commands(), [Command::Check]);
+    let checked = |kernel: &str, worst| Checked {
+        kernel: kernel.into(),
+        worst,
+        limit: 1e-5,
+    };
+    let mut kernels = vec![checked("adapter", 2e-7)];
+    let report = Report::Checked {
+        kernels: kernels.clone(),
+    };
+    visit.report(report);
+    assert!(visit.sees("All 1 results are the CPU's"));
+    kernels.push(checked("dropout", 0.5));
+    visit.report(Report::Checked { kernels });
+    assert!(visit.sees("dropout: off by") && !visit.sees("adapter: off by"));
 }
 
 #[test]

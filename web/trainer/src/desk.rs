@@ -1,5 +1,6 @@
 //! One base and at most one run, moved on by whoever owns the loop.
 
+use compacter_core::check::check;
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
 use compacter_core::train::{Command, Event, Job, Launches, Load, Predictor, Report, Session};
@@ -90,6 +91,10 @@ impl Desk {
             }
             Command::Open { run, bytes } => self.open(run, &bytes),
             Command::Ask { run, source } => self.ask(run, source).await,
+            Command::Check => {
+                let kernels = check(self.model.device()).await;
+                kernels.map(|kernels| Report::Checked { kernels })
+            }
             asked => match &self.run {
                 Some(run) => run.answer(asked).await,
                 None => Err(Error::Setting("there is no run: train one first".into())),

@@ -5,6 +5,7 @@ mod page;
 #[cfg(feature = "window")]
 mod window;
 
+use crate::state::Base;
 use eframe::egui::DroppedFileHandle;
 #[cfg(target_arch = "wasm32")]
 pub use page::Page;
@@ -24,8 +25,8 @@ pub enum Arrival {
         /// What is in it.
         bytes: Vec<u8>,
     },
-    /// The files of a base were chosen.
-    Base,
+    /// A base was chosen.
+    Base(Base),
     /// The part of the page's address behind `#adapter=`.
     Link(String),
     /// Something went well that a person should know of.
@@ -44,6 +45,9 @@ pub trait Home {
 
     /// Gives the person a file.
     fn save(&self, name: &str, bytes: Vec<u8>);
+
+    /// Gives the person a picture as PNG, from SVG.
+    fn save_picture(&self, name: &str, svg: &str);
 
     /// Lets the person choose a file, which arrives later.
     fn pick(&self);

@@ -1,6 +1,7 @@
 //! The browser as the place where the page keeps things.
 
 use super::{Arrival, Home};
+use crate::state::Base;
 use crate::store;
 use eframe::egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -16,6 +17,8 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = pickBase)]
     async fn pick_base() -> Result<JsValue, JsValue>;
     fn save(name: &str, bytes: Uint8Array);
+    #[wasm_bindgen(catch, js_name = savePicture)]
+    async fn save_picture(name: &str, svg: &str) -> Result<JsValue, JsValue>;
     fn address() -> String;
     fn fragment() -> String;
     fn say(words: &str);
@@ -104,6 +107,15 @@ impl Home for Page {
         save(name, Uint8Array::from(&bytes[..]));
     }
 
+    fn save_picture(&self, name: &str, svg: &str) {
+        let (home, name, svg) = (self.outbox.clone(), name.to_string(), svg.to_string());
+        spawn_local(async move {
+            if let Err(error) = save_picture(&name, &svg).await {
+                home.send(Arrival::Trouble(format!("{name}: {error:?}")));
+            }
+        });
+    }
+
     fn pick(&self) {
         let home = self.outbox.clone();
         spawn_local(async move {
@@ -121,7 +133,7 @@ impl Home for Page {
         let home = self.outbox.clone();
         spawn_local(async move {
             if pick_base().await.is_ok_and(|chosen| chosen.is_truthy()) {
-                home.send(Arrival::Base);
+                home.send(Arrival::Base(Base::Files));
             }
         });
     }

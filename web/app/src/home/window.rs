@@ -1,7 +1,10 @@
 //! A folder of the person's own as the place where a window keeps things.
 
 use super::{Arrival, Home};
+use crate::state::Base;
+use compacter_core::block_on;
 use eframe::egui::{Context, DroppedFileHandle};
+use rfd::{AsyncFileDialog, FileHandle};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,6 +22,7 @@ pub struct Folder {
     work: Sender<Work>,
     arrivals: Receiver<Arrival>,
     outbox: Sender<Arrival>,
+    context: Context,
 }
 
 impl Folder {
@@ -31,11 +35,11 @@ impl Folder {
     fn at(folder: PathBuf, context: &Context) -> Self {
         let (work, inbox) = channel::<Work>();
         let (outbox, arrivals) = channel();
-        let (say, context) = (outbox.clone(), context.clone());
+        let (say, repaint) = (outbox.clone(), context.clone());
         std::thread::spawn(move || {
             let arrive = |arrival| {
                 let heard = say.send(arrival).is_ok();
-                context.request_repaint();
+                repaint.request_repaint();
                 heard
             };
             arrive(Arrival::Kept(read_all(&folder)));
@@ -50,7 +54,28 @@ impl Folder {
             work,
             arrivals,
             outbox,
+            context: context.clone(),
         }
+    }
+
+    /// Waits for a choice on a thread of its own: a dialog stands as long as a person likes.
+    fn choose(
+        &self,
+        dialog: impl Future<Output = Option<FileHandle>> + Send + 'static,
+        arrival: impl FnOnce(&Path) -> Arrival + Send + 'static,
+    ) {
+        let (outbox, context) = (self.outbox.clone(), self.context.clone());
+        std::thread::spawn(move || {
+            let arrival = match block_on(dialog) {
+                Some(file) => arrival(file.path()),
+                None => {
+                    Arrival::Notice("Nothing was chosen; a file can be dropped here too.".into())
+                }
+            };
+            // The window may be gone by now.
+            let _ = outbox.send(arrival);
+            context.request_repaint();
+        });
     }
 
     fn send(&self, work: Work) {
@@ -72,14 +97,28 @@ impl Home for Folder {
         self.send(Work::Save(name.into(), bytes));
     }
 
+    fn save_picture(&self, name: &str, svg: &str) {
+        // Nothing here turns SVG into pixels; every browser and drawing program does.
+        self.save(&name.replace(".png", ".svg"), svg.into());
+    }
+
     fn pick(&self) {
-        let words = "Drop a file onto the window: a table, an adapter or a file of runs.";
-        let _ = self.outbox.send(Arrival::Notice(words.into()));
+        let dialog = AsyncFileDialog::new().pick_file();
+        self.choose(dialog, |path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = name.into_owned();
+            match std::fs::read(path) {
+                Ok(bytes) => Arrival::File { name, bytes },
+                Err(error) => Arrival::Trouble(format!("{name} cannot be read: {error}")),
+            }
+        });
     }
 
     fn pick_base(&self) {
-        let words = "Write the folder of the model into the field above.";
-        let _ = self.outbox.send(Arrival::Notice(words.into()));
+        let dialog = AsyncFileDialog::new().pick_folder();
+        self.choose(dialog, |path| {
+            Arrival::Base(Base::Named(path.display().to_string()))
+        });
     }
 
     fn read(&self, file: DroppedFileHandle) {

@@ -6,6 +6,8 @@ use compacter_core::train::{Command, Report};
 use compacter_core::{Error, Result, block_on};
 use compacter_trainer::Desk;
 use eframe::egui::Context;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 /// Commands to the thread, reports from it.
@@ -27,13 +29,24 @@ impl Thread {
                 context.request_repaint();
                 heard
             };
-            if let Err(error) = work(&inbox, &say, &start) {
-                let message = error.to_string();
-                say(Report::Gone { message });
-            }
+            // A driver that goes away ends in a panic of the engine; the window goes on.
+            let worked = catch_unwind(AssertUnwindSafe(|| work(&inbox, &say, &start)));
+            let message = match worked {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => format!("The trainer stopped: {}", words(&*panic)),
+            };
+            say(Report::Gone { message });
         });
         Self { commands, reports }
     }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it gave no reason")
 }
 
 impl Link for Thread {
@@ -74,24 +87,13 @@ fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool, start: &Start)
 
 /// The base that is asked for: the bundled one, or that of a folder.
 fn load(start: &Start, device: &compacter_core::Device) -> Result<Desk> {
-    let Base::Named(folder) = &start.base else {
-        return Desk::from_files(
-            compacter_assets::CONFIG,
-            compacter_assets::TOKENIZER,
-            compacter_assets::WEIGHTS,
-            start.weights,
-            device,
-        );
+    let folder = match &start.base {
+        Base::Named(folder) => Some(folder.as_str()),
+        Base::Bundled | Base::Files => None,
     };
-    let read = |name: &str| {
-        let path = std::path::Path::new(folder).join(name);
-        let unread =
-            |error: std::io::Error| Error::file(path.display().to_string(), error.to_string());
-        std::fs::read(&path).map_err(unread)
-    };
-    let [config, tokenizer, weights] =
-        ["config.json", "tokenizer.json", "model.safetensors"].map(read);
-    Desk::from_files(&config?, &tokenizer?, &weights?, start.weights, device)
+    let opened = compacter::open_base(folder, start.weights, device);
+    let (model, tokenizer) = opened.map_err(|error| Error::Setting(format!("{error:#}")))?;
+    Ok(Desk::new(model, tokenizer))
 }
 
 /// A device, its short name and why it was taken.

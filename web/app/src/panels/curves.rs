@@ -39,7 +39,12 @@ fn plot(ui: &Ui, name: &str) -> Plot<'static> {
         .height(150.0)
         .sense(Sense::hover())
         .custom_x_axes(vec![AxisHints::new_x().label_spacing(24.0..=60.0)])
-        .custom_y_axes(vec![AxisHints::new_y().label_spacing(12.0..=24.0)])
+        .custom_y_axes(vec![
+            AxisHints::new_y()
+                .label_spacing(10.0..=14.0)
+                .min_thickness(34.0),
+        ])
+        .grid_spacing(12.0..=60.0)
         .include_x(0.0)
         .include_y(0.0)
         .show_x(false)

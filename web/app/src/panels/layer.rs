@@ -1,10 +1,11 @@
 //! Inside the layer: the paper's Figure 3, alive. The factors of one projection and their sum as
 //! pictures that move while it trains.
 
-use super::{heading, named, weak};
-use crate::colours::{ACCENT_DARK, ACCENT_LIGHT, colour};
+use super::{formula, heading, named, weak};
+use crate::colours::colour;
 use crate::state::State;
 use crate::theme::number;
+use compacter_core::figure::ACCENT;
 use compacter_core::train::{Projection, Side};
 use eframe::egui::{
     Color32, ColorImage, ComboBox, Rect, RichText, Sense, Slider, TextureHandle, TextureOptions,
@@ -12,10 +13,11 @@ use eframe::egui::{
 };
 
 /// Colours of the symbols, in the formula and around their pictures.
-const RULE: (u32, u32) = (0x0b5cad, 0x5aa9f0);
-const FAST: (u32, u32) = (0xa86400, 0xe6a23c);
+pub(crate) const RULE: (u32, u32) = (0x0b5cad, 0x5aa9f0);
+pub(crate) const FAST: (u32, u32) = (0xa86400, 0xe6a23c);
 
-fn of_theme((light, dark): (u32, u32), ui: &Ui) -> Color32 {
+/// The one of two colours that belongs on the ground that is shown.
+pub(crate) fn of_theme((light, dark): (u32, u32), ui: &Ui) -> Color32 {
     colour(if ui.visuals().dark_mode { dark } else { light })
 }
 
@@ -32,27 +34,6 @@ struct Matrix<'a> {
     columns: usize,
 }
 
-/// `W = Σ A ⊗ (s t)`, each symbol in the colour of its picture.
-pub(crate) fn formula(ui: &mut Ui) {
-    let (rule, fast) = (of_theme(RULE, ui), of_theme(FAST, ui));
-    let sum = of_theme((ACCENT_LIGHT, ACCENT_DARK), ui);
-    let ink = ui.visuals().text_color();
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 5.0;
-        for (words, colour) in [
-            ("W", sum),
-            ("= Σ", ink),
-            ("A", rule),
-            ("⊗ (", ink),
-            ("s", fast),
-            ("t", fast),
-            (")", ink),
-        ] {
-            ui.label(RichText::new(words).monospace().size(16.0).color(colour));
-        }
-    });
-}
-
 /// Draws it.
 pub(crate) fn show(ui: &mut Ui, state: &mut State, pictures: &mut Pictures) {
     heading(ui, "Inside the layer");
@@ -65,7 +46,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, pictures: &mut Pictures) {
         return;
     };
     if projection.n > 0 {
-        formula(ui);
+        formula::show(ui);
     }
     let run = state.look.run().unwrap_or_default();
     let dark = ui.visuals().dark_mode;
@@ -260,7 +241,7 @@ fn draw(ui: &mut Ui, p: &Projection, pictures: &Pictures) {
             picture(ui, texture, strip(rows), fast);
         }
     }
-    let sum = of_theme((ACCENT_LIGHT, ACCENT_DARK), ui);
+    let sum = of_theme((ACCENT[0], ACCENT[1]), ui);
     let (long, short) = (p.input.max(p.output), p.input.min(p.output));
     ui.label(weak(format!(
         "W: {} × {} numbers, ± {:.2e}",
@@ -268,7 +249,7 @@ fn draw(ui: &mut Ui, p: &Projection, pictures: &Pictures) {
         p.output,
         largest(&p.w)
     )));
-    let height = (width * short as f32 / long as f32).clamp(24.0, 200.0);
+    let height = (width * short as f32 / long as f32).clamp(72.0, 200.0);
     if let Some(texture) = textures.next() {
         picture(ui, texture, vec2(width, height), sum);
     }

@@ -10,6 +10,7 @@ use eframe::egui::{Align, DragValue, Label, Layout, Response, RichText, Sense, U
 /// Draws it.
 pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     heading(ui, "2  Method");
+    let gap = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 3.0);
     for name in NAMES.iter().rev() {
         let chosen = state.form.method == *name;
         let method = match chosen {
@@ -21,6 +22,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
             state.form.overrides = Overrides::default();
         }
     }
+    ui.spacing_mut().item_spacing.y = gap;
     let method = state.method();
     settings(ui, state, method.as_ref().ok());
     if let Err(error) = method {
@@ -36,6 +38,8 @@ fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen:
         .horizontal(|ui| {
             let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
             ui.painter().circle_filled(dot.center(), 5.0, colour);
+            ui.spacing_mut().button_padding = vec2(8.0, 3.0);
+            ui.spacing_mut().interact_size.y = 26.0;
             let clicked = ui.selectable_label(chosen, name).clicked();
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if let Some(method) = method {

@@ -3,6 +3,8 @@
 pub(crate) mod bar;
 pub(crate) mod curves;
 pub(crate) mod data;
+pub(crate) mod device;
+pub(crate) mod formula;
 pub(crate) mod layer;
 pub(crate) mod method;
 pub(crate) mod model;

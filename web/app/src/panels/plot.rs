@@ -4,7 +4,8 @@ use super::{fixed_plot, memory, share, thousands, weak};
 use crate::colours;
 use crate::paper::GHOSTS;
 use crate::state::{Run, State};
-use eframe::egui::{Color32, RichText, Sense, Stroke, Ui};
+use compacter_core::figure::{Label, place_names};
+use eframe::egui::{Align2, Button, Color32, RichText, Sense, Stroke, Ui, Visuals, pos2, vec2};
 use egui_plot::{
     AxisHints, GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, MarkerShape, PlotPoint,
     PlotUi, Points, Text,
@@ -19,6 +20,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
                 .variation("wght", 600.0),
         );
         ui.checkbox(&mut state.ghosts, weak("the paper's points (T5-base)"));
+        keep(ui, state);
     });
     ui.label(weak(
         "Every dot is a method: right trains more numbers, up is better, big takes more memory. Click a dot to pin it.",
@@ -71,6 +73,24 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
     }
 }
 
+/// The plot as a picture, to be put into a paper or a talk.
+fn keep(ui: &mut Ui, state: &mut State) {
+    ui.spacing_mut().button_padding = vec2(8.0, 2.0);
+    let dark = ui.visuals().dark_mode;
+    let some = !state.runs.is_empty() || state.ghosts;
+    let svg = ui.add_enabled(some, Button::new("SVG").small());
+    if svg.on_hover_text("Save the plot as SVG").clicked() {
+        state.save_figure(dark, false);
+    }
+    // A window has nothing that turns SVG into pixels; a browser is one.
+    if cfg!(target_arch = "wasm32") {
+        let png = ui.add_enabled(some, Button::new("PNG").small());
+        if png.on_hover_text("Save the plot as PNG").clicked() {
+            state.save_figure(dark, true);
+        }
+    }
+}
+
 /// How far beside a dot a finger may land.
 const REACH: f32 = 12.0;
 
@@ -116,19 +136,7 @@ fn decade(exponent: f64, parameters: f64) -> String {
 
 fn draw(plot: &mut PlotUi<'_>, state: &State, parameters: f64) {
     let visuals = plot.ctx().global_style().visuals.clone();
-    if state.ghosts {
-        for ghost in GHOSTS {
-            let at = [(ghost.percent / 100.0 * parameters).log10(), ghost.score];
-            let colour = colours::method(ghost.method, &visuals).gamma_multiply(0.3);
-            let words = format!(
-                "{}, in the paper\n{} of T5-base, GLUE average {:.1} %",
-                ghost.method,
-                share(ghost.percent),
-                ghost.score
-            );
-            plot.points(dot(words, at, 6.0, colour));
-        }
-    }
+    let mut names = Vec::new();
     let majority = state.runs.iter().rev().find_map(|run| run.majority);
     if let Some(majority) = majority {
         let line = HLine::new("always the most frequent label", majority);
@@ -144,23 +152,70 @@ fn draw(plot: &mut PlotUi<'_>, state: &State, parameters: f64) {
         let Some(at) = place(run) else { continue };
         let colour = colours::method(&run.method, &visuals);
         if run.pinned {
-            let ring = dot(
-                String::new(),
-                at,
-                radius(run) + 4.0,
-                colour.gamma_multiply(0.4),
-            );
+            let words = String::new();
+            let ring = dot(words, at, radius(run) + 4.0, colour.gamma_multiply(0.4));
             plot.points(ring.allow_hover(false));
         }
         plot.points(dot(describe(run), at, radius(run), colour));
-        let above = PlotPoint::new(at[0], at[1] + 2.0 + f64::from(radius(run)) / 7.0);
         let words = if run.name.is_empty() {
             &run.method
         } else {
             &run.name
         };
-        let name = RichText::new(words).small().color(colour);
-        plot.text(Text::new("", above, name).allow_hover(false));
+        names.push((words.as_str(), at, radius(run), colour, false));
+    }
+    if state.ghosts {
+        ghosts(plot, parameters, &visuals, &mut names);
+    }
+    write_names(plot, &names);
+}
+
+/// A name, its dot, its radius and colour, and whether it may be left out.
+type Name<'a> = (&'a str, [f64; 2], f32, Color32, bool);
+
+/// The paper's points, pale.
+fn ghosts<'a>(
+    plot: &mut PlotUi<'_>,
+    parameters: f64,
+    visuals: &Visuals,
+    names: &mut Vec<Name<'a>>,
+) {
+    for ghost in GHOSTS {
+        let at = [(ghost.percent / 100.0 * parameters).log10(), ghost.score];
+        let colour = colours::method(ghost.method, visuals).gamma_multiply(0.3);
+        let words = format!(
+            "{}, in the paper\n{} of T5-base, GLUE average {:.1} %",
+            ghost.method,
+            share(ghost.percent),
+            ghost.score
+        );
+        plot.points(dot(words, at, GHOST, colour));
+        names.push((ghost.method, at, GHOST, visuals.weak_text_color(), true));
+    }
+}
+
+/// Radius of the paper's points.
+const GHOST: f32 = 6.0;
+
+/// Names stand beside their dots wherever there is room.
+fn write_names(plot: &mut PlotUi<'_>, names: &[Name<'_>]) {
+    let label = |&(words, [x, y], radius, _, optional): &Name<'_>| {
+        let at = plot.screen_from_plot(PlotPoint::new(x, y));
+        Label {
+            at: [at.x, at.y],
+            radius,
+            // 12 points of this font are about 6.4 wide.
+            size: [words.chars().count() as f32 * 6.4, 14.0],
+            optional,
+        }
+    };
+    let labels: Vec<Label> = names.iter().map(label).collect();
+    for ((words, _, _, colour, _), corner) in names.iter().zip(place_names(&labels)) {
+        let Some([x, y]) = corner else { continue };
+        let at = plot.plot_from_screen(pos2(x, y));
+        let name = RichText::new(*words).small().color(*colour);
+        let text = Text::new("", at, name).anchor(Align2::LEFT_TOP);
+        plot.text(text.allow_hover(false));
     }
 }
 

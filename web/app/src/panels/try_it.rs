@@ -56,7 +56,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
 pub(crate) fn about(ui: &mut Ui) {
     CollapsingHeader::new("What is a compacter?").show(ui, |ui| {
         ui.label(ABOUT);
-        super::layer::formula(ui);
+        super::formula::show(ui);
         let paper = "Compacter: Efficient Low-Rank Hypercomplex Adapter Layers (2021)";
         ui.hyperlink_to(paper, "https://arxiv.org/abs/2106.04647");
     });

@@ -2,6 +2,7 @@
 //! trainer reports, never by drawing.
 
 mod data;
+mod figure;
 mod files;
 mod look;
 mod run;
@@ -10,6 +11,7 @@ mod tests;
 mod training;
 
 use compacter_core::Result;
+use compacter_core::check::Checked;
 use compacter_core::method::{Method, Overrides};
 use compacter_core::t5::{Storage, T5Config};
 use compacter_core::train::{Command, Event, Job, Load, Report};
@@ -139,6 +141,18 @@ pub struct Answer {
     pub shares: Vec<(String, f64, f64)>,
 }
 
+/// Whether the device computes what the CPU computes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Checks {
+    /// Nobody has asked.
+    #[default]
+    None,
+    /// It is being found out.
+    Asked,
+    /// Kernel by kernel.
+    Done(Vec<Checked>),
+}
+
 /// What the state asks of the world around it; whoever owns it does these after each change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Todo {
@@ -164,6 +178,13 @@ pub enum Todo {
         name: String,
         /// What is in it.
         bytes: Vec<u8>,
+    },
+    /// Give the person a picture as pixels.
+    SavePicture {
+        /// Its name.
+        name: String,
+        /// The picture as SVG.
+        svg: String,
     },
     /// Let the person choose a file.
     Pick,
@@ -213,6 +234,8 @@ pub struct State {
     pub answer: Option<Answer>,
     /// The layer that is looked into.
     pub look: Look,
+    /// What is known of the device's arithmetic.
+    pub checks: Checks,
     /// What went wrong last.
     pub error: Option<String>,
     /// What has just been done.
@@ -255,6 +278,7 @@ impl State {
             asked: None,
             answer: None,
             look: Look::default(),
+            checks: Checks::None,
             error: None,
             notice: None,
             adapters: BTreeMap::new(),
@@ -383,6 +407,7 @@ impl State {
                     shares,
                 });
             }
+            Report::Checked { kernels } => self.checks = Checks::Done(kernels),
             Report::Failed { run, message } => self.failed(run, message),
             Report::Gone { message } => {
                 self.look.waiting = false;
@@ -396,8 +421,17 @@ impl State {
         }
     }
 
+    /// Lets the trainer hold its device to the CPU.
+    pub fn check(&mut self) {
+        self.checks = Checks::Asked;
+        self.send(Command::Check);
+    }
+
     fn failed(&mut self, run: Option<u64>, message: String) {
         self.look.waiting = false;
+        if self.checks == Checks::Asked {
+            self.checks = Checks::None;
+        }
         self.fail(message);
         if run.is_some() {
             self.end_run();
