@@ -127,7 +127,7 @@ class Folder {
   #versions = new Map();
 
   constructor(address, how) {
-    this.address = new URL(`${address}`.replace(/\/?$/, "/"), globalThis.location?.href);
+    this.address = new URL(`${address}`.replace(/\/?$/, "/"), import.meta.url);
     this.name = this.address.href;
     this.how = how;
   }

@@ -1,6 +1,7 @@
 // The page's last resort: once its module has panicked, these words stand in place of the canvas. Nothing
 // here touches the module's instance, which is dead by then; what is saved is read from the store.
 import { clear, get } from "./store.js";
+import { endTrainer } from "./trainer-link.js";
 
 const STATE = "state";
 const DELETE =
@@ -57,6 +58,7 @@ function button(id, action) {
 export function panicked(reason) {
   const page = element("panic");
   if (!page?.hidden) return;
+  endTrainer();
   element("app")?.remove();
   element("status")?.remove();
   element("panic-reason").textContent = reason;

@@ -33,8 +33,8 @@ if (globalThis.GPUAdapter) {
       lost = `The graphics device was lost (${message || reason || "the driver gave no reason"}).`;
       for (const tell of watchers) tell(new Error(lost));
     });
-    // For a test, which has no driver to unplug.
-    if (new URL(location.href).searchParams.has("losable")) loseDevice = () => device.destroy();
+    // Asked for by a test alone, which has no driver to unplug.
+    loseDevice = () => device.destroy();
     return device;
   };
 }
@@ -96,7 +96,7 @@ async function start({ source, device: choice, weights }) {
     done += bytes;
     if (performance.now() - told > 100) tell();
   };
-  // An address of a folder is meant as seen from the page.
+  // An address of a folder is meant as seen from these scripts, beside which the page lies.
   const model = await open(source, { progress });
   const loading = await Loading.open(await model.bytes("config.json"), gpu, weights);
   const unbounded = Number.MAX_SAFE_INTEGER;

@@ -164,7 +164,7 @@ pub(crate) fn takes_files(ground: &Ground) {
 pub(crate) fn loses_its_device(ground: &Ground) {
     let page = r#"<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>trainer</title>
 <script>
-const worker = new Worker("trainer-worker.js?losable", { type: "module" });
+const worker = new Worker("trainer-worker.js", { type: "module" });
 globalThis.reports = [];
 worker.onmessage = ({ data }) => reports.push(JSON.parse(data.json));
 globalThis.begin = (device, weights) => worker.postMessage({ source: { folder: "t5-nano" }, device, weights });

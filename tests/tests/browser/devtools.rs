@@ -38,6 +38,8 @@ pub(crate) struct Browser {
     last: u64,
     /// The page's session; calls for the browser as a whole have none.
     page: Option<String>,
+    /// The session of the worker that was started last.
+    worker: Option<String>,
     loaded: bool,
     errors: Vec<String>,
     dialogs: Vec<String>,
@@ -80,6 +82,7 @@ impl Browser {
             errors: Vec::new(),
             dialogs: Vec::new(),
             chooser: None,
+            worker: None,
             profile,
         };
         browser.prepare();
@@ -392,7 +395,13 @@ impl Browser {
     fn hear(&mut self, message: &Value) {
         let of = &message["params"];
         match message["method"].as_str().unwrap_or_default() {
-            "Target.attachedToTarget" => self.attached(&text(&of["sessionId"])),
+            "Target.attachedToTarget" => {
+                let session = text(&of["sessionId"]);
+                self.attached(&session);
+                if of["targetInfo"]["type"] == "worker" {
+                    self.worker = Some(session);
+                }
+            }
             "Page.loadEventFired" => self.loaded = true,
             "Page.fileChooserOpened" => self.chooser = of["backendNodeId"].as_u64(),
             "Page.javascriptDialogOpening" => {
@@ -414,6 +423,18 @@ impl Browser {
             }
             _ => {}
         }
+    }
+
+    /// The value of a script in the worker that was started last.
+    pub(crate) fn evaluate_in_worker(&mut self, script: &str) -> Value {
+        self.until(PATIENCE, "a worker", |browser| browser.worker.is_some());
+        let worker = self.worker.clone();
+        let asked = json!({
+            "expression": script, "awaitPromise": true, "returnByValue": true,
+        });
+        let reply = self.ask(worker.as_deref(), "Runtime.evaluate", asked, PATIENCE);
+        let result = returned(reply.unwrap()).unwrap_or_else(|error| panic!("{script}: {error}"));
+        result["value"].clone()
     }
 
     /// Lets a page or worker report its errors, and those of the workers that it starts.

@@ -50,12 +50,19 @@ pub(crate) fn the_page_asks_nobody_else(ground: &Ground) {
     let mut browser = ground.browser(&[nobody]);
     browser.navigate(&server.address("127.0.0.1", ""));
     browser.wait_for(DRAWN, MINUTE);
+    // The trainer's worker asks for models, under the same policy.
     let mut forbidden = |address: &str| {
-        browser.evaluate(&format!(
+        let script = format!(
             "new Promise((resolve) => {{ \
                addEventListener('securitypolicyviolation', () => resolve(true), {{ once: true }}); \
                fetch('{address}').catch(() => setTimeout(resolve, 200, false)); }})"
-        ))
+        );
+        let (page, worker) = (
+            browser.evaluate(&script),
+            browser.evaluate_in_worker(&script),
+        );
+        assert_eq!(page, worker, "{address}");
+        page
     };
     for allowed in [
         "https://huggingface.co/google-t5/t5-small/resolve/main/config.json",

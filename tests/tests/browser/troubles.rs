@@ -4,12 +4,12 @@
 use crate::app::{LONG, enter, hands, press, put, reads, shorten};
 use crate::{Browser, Ground, MINUTE};
 
-/// Lets the test reach the app's own trainer, and take its device away.
+/// Lets the test reach the app's own trainer.
 const REACH: &str = r#"{
   const Real = Worker;
   globalThis.Worker = class extends Real {
     constructor(url, options) {
-      super(url + "?losable", options);
+      super(url, options);
       globalThis.trainer = this;
     }
   };
@@ -23,7 +23,7 @@ fn few_rows(folder: &tempfile::TempDir) -> std::path::PathBuf {
 }
 
 fn on(browser: &mut Browser, device: &str) {
-    press(browser, "device");
+    press(browser, "device Auto");
     press(browser, device);
     browser.wait_for("able('Train')", LONG);
 }
@@ -72,13 +72,13 @@ pub(crate) fn the_device_computes_what_the_cpu_computes(ground: &Ground) {
     enter(&mut browser, &server.address("127.0.0.1", ""));
     on(&mut browser, "GPU");
     browser.evaluate(
-        "globalThis.checked = new Promise((resolve) => trainer.addEventListener('message', ({ data }) => { \
+        "globalThis.checked = [new Promise((resolve) => trainer.addEventListener('message', ({ data }) => { \
            const report = JSON.parse(data.json); \
-           if (report.report === 'checked') resolve(report.kernels); }))",
+           if (report.report === 'checked') resolve(report.kernels); }))]; true",
     );
     press(&mut browser, "The device");
     press(&mut browser, "Check its arithmetic");
-    let kernels = browser.try_evaluate("await checked", LONG).unwrap();
+    let kernels = browser.try_evaluate("await checked[0]", LONG).unwrap();
     let kernels: Vec<compacter_core::check::Checked> = serde_json::from_value(kernels).unwrap();
     assert!(
         kernels.len() > 20 && kernels.iter().all(|one| one.is_right()),
@@ -106,12 +106,12 @@ pub(crate) fn a_hidden_tab_goes_on(ground: &Ground) {
     // As a browser has it: no frames, and the page can tell. A headless one is never hidden.
     browser.before_each_page(
         "globalThis.hide = () => { \
-           Object.defineProperty(document, 'hidden', { get: () => true }); \
+           Object.defineProperty(document, 'hidden', { configurable: true, get: () => true }); \
            const frames = globalThis.requestAnimationFrame; \
            globalThis.requestAnimationFrame = () => 0; \
            document.dispatchEvent(new Event('visibilitychange')); \
            globalThis.show = () => { \
-             Object.defineProperty(document, 'hidden', { get: () => false }); \
+             Object.defineProperty(document, 'hidden', { configurable: true, get: () => false }); \
              globalThis.requestAnimationFrame = frames; \
              document.dispatchEvent(new Event('visibilitychange')); }; };",
     );

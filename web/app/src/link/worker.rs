@@ -7,12 +7,18 @@ use eframe::egui::Context;
 use js_sys::{Object, Reflect, Uint8Array};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{MessageEvent, Worker};
 
 #[wasm_bindgen(raw_module = "./files.js")]
 extern "C" {
     #[wasm_bindgen(js_name = chosenBase)]
     fn chosen_base() -> JsValue;
+}
+
+#[wasm_bindgen(raw_module = "./trainer-link.js")]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = startTrainer)]
+    fn start_trainer() -> Result<Worker, JsValue>;
 }
 
 /// The worker, and what it has said.
@@ -52,9 +58,7 @@ fn gone(message: String) -> Report {
 }
 
 fn begin(listener: &Closure<dyn FnMut(MessageEvent)>, start: &Start) -> Result<Worker, JsValue> {
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
-    let worker = Worker::new_with_options("trainer-worker.js", &options)?;
+    let worker = start_trainer()?;
     worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
     let source = match &start.base {
         Base::Bundled => object(&[("folder", compacter_assets::MODEL_NAME.into())]),
