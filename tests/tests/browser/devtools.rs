@@ -3,6 +3,7 @@
 //! It speaks their protocol over a pipe: JSON messages, each ended by a zero byte, to the browser's
 //! descriptor 3 and from its descriptor 4. What goes wrong ends the test with a sentence.
 
+use base64::prelude::*;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -304,7 +305,9 @@ impl Browser {
     /// Writes what is seen as a PNG file.
     pub(crate) fn screenshot(&mut self, path: &Path) {
         let reply = self.call("Page.captureScreenshot", json!({ "format": "png" }));
-        let image = from_base64(reply["data"].as_str().unwrap());
+        let image = BASE64_STANDARD
+            .decode(reply["data"].as_str().unwrap())
+            .unwrap();
         std::fs::write(path, image).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
@@ -479,26 +482,4 @@ fn exception(details: &Value) -> String {
         Some(exception) => remote(exception),
         None => text(&details["text"]),
     }
-}
-
-/// The bytes of a text in base 64.
-fn from_base64(text: &str) -> Vec<u8> {
-    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
-    for letter in text.bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => continue,
-        };
-        (bits, count) = (bits << 6 | u32::from(value), count + 6);
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    bytes
 }

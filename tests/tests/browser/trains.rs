@@ -3,7 +3,7 @@
 use crate::Ground;
 use compacter_core::method::Method;
 use compacter_core::train::{Command, Event, Job, Report, Settings};
-use compacter_core::{block_on, cpu_device, task};
+use compacter_core::{Device, DeviceKind, block_on, cpu_device, gpu_device, task};
 use compacter_trainer::Desk;
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ pub(crate) fn trains_as_natively(ground: &Ground) {
     for visit in &VISITS {
         let job = job(visit);
         let start = Instant::now();
-        let native = train(&job);
+        let native = train(&job, &cpu_device());
         let native_seconds = start.elapsed().as_secs_f64();
         let page = page(visit.device, &job);
         let server = ground.serve("/", &[("test.html", &page)]);
@@ -54,6 +54,9 @@ pub(crate) fn trains_as_natively(ground: &Ground) {
         let reports = browser.evaluate("reports");
         let reports: Vec<Report> = serde_json::from_value(reports).unwrap();
         compare(visit, &native, &reports, native_seconds);
+        if visit.device == "gpu" && cfg!(not(feature = "native")) {
+            compare_launches(&job, &reports);
+        }
     }
 }
 
@@ -82,13 +85,34 @@ fn job(visit: &Visit) -> Job {
     }
 }
 
-fn train(job: &Job) -> Vec<Report> {
+/// A build without fusion runs burn as the page does: the page must not launch more.
+fn compare_launches(job: &Job, page: &[Report]) {
+    let native = train(job, &gpu_device(DeviceKind::DefaultDevice));
+    let (native, page) = (launches(&native), launches(page));
+    println!("kernels a step: {page} in the page, {native} natively without fusion");
+    assert!(native > 100 && page as f64 <= 1.1 * native as f64);
+}
+
+/// Kernels of the last step.
+fn launches(reports: &[Report]) -> u64 {
+    let of_step = |report: &Report| match report {
+        Report::Event {
+            event: Event::Step { .. },
+            load,
+            ..
+        } => Some(load.launches),
+        _ => None,
+    };
+    reports.iter().rev().find_map(of_step).unwrap_or_default()
+}
+
+fn train(job: &Job, device: &Device) -> Vec<Report> {
     let mut desk = Desk::from_files(
         compacter_assets::CONFIG,
         compacter_assets::TOKENIZER,
         compacter_assets::WEIGHTS,
         compacter_core::t5::Storage::F32,
-        &cpu_device(),
+        device,
     )
     .unwrap();
     let refused = block_on(desk.receive(Command::Train(Box::new(job.clone()))));
