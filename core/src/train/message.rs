@@ -58,8 +58,28 @@ pub enum Command {
         /// In the form of the run's task.
         source: String,
     },
+    /// Sends the test rows that the run is most wrong about.
+    Mistakes {
+        /// The run under way or the last one.
+        run: u64,
+        /// How many rows at most.
+        most: usize,
+    },
     /// Holds the device to the CPU, kernel by kernel.
     Check,
+}
+
+/// A test row whose label a run does not find.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mistake {
+    /// The row's text, in the form of the task.
+    pub source: String,
+    /// Its label.
+    pub label: String,
+    /// The label that the run holds most probable.
+    pub answer: String,
+    /// Probability that it gives to the row's label.
+    pub share: f64,
 }
 
 /// What a step costs the device.
@@ -146,6 +166,17 @@ pub enum Report {
         before: Vec<f64>,
         /// And by the trained weights.
         after: Vec<f64>,
+    },
+    /// Answer to [`Command::Mistakes`].
+    Mistakes {
+        /// Which run.
+        run: u64,
+        /// The worst first.
+        rows: Vec<Mistake>,
+        /// How many mistakes there are in all.
+        wrong: usize,
+        /// Out of how many test rows.
+        of: usize,
     },
     /// Answer to [`Command::Check`].
     Checked {

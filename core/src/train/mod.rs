@@ -12,6 +12,8 @@ mod checkpoint;
 #[cfg(feature = "engine")]
 mod launches;
 #[cfg(feature = "engine")]
+mod mistakes;
+#[cfg(feature = "engine")]
 mod optimiser;
 #[cfg(feature = "engine")]
 mod predict;
@@ -27,7 +29,7 @@ pub use bench::Bench;
 pub use event::{Event, Summary};
 #[cfg(feature = "engine")]
 pub use launches::Launches;
-pub use message::{Command, Job, Load, Report};
+pub use message::{Command, Job, Load, Mistake, Report};
 #[cfg(feature = "engine")]
 pub use optimiser::{Optimiser, Tensors};
 #[cfg(feature = "engine")]

@@ -300,7 +300,7 @@ impl Session {
         scorer.metrics(&self.task, rows, self.settings.score).await
     }
 
-    fn scorer<'a>(&'a self, weights: &'a Weights) -> Scorer<'a> {
+    pub(super) fn scorer<'a>(&'a self, weights: &'a Weights) -> Scorer<'a> {
         Scorer {
             model: self.trainer.model(),
             weights,

@@ -204,6 +204,8 @@ impl App {
 
     fn trying(&mut self, ui: &mut Ui) {
         try_it::show(ui, &mut self.state);
+        ui.add_space(8.0);
+        try_it::mistakes(ui, &mut self.state);
         ui.add_space(16.0);
         layer::show(ui, &mut self.state, &mut self.pictures);
         ui.add_space(16.0);

@@ -2,7 +2,7 @@
 
 use compacter_core::check::Checked;
 use compacter_core::t5::T5Config;
-use compacter_core::train::{Command, Event, Load, Report, Summary};
+use compacter_core::train::{Command, Event, Load, Mistake, Report, Summary};
 use compacter_web::home::{Arrival, Home};
 use compacter_web::link::Link;
 use compacter_web::state::{Device, Start};
@@ -312,6 +312,50 @@ fn a_lost_device_offers_two_ways_on() {
     visit.commands();
     visit.be_ready();
     assert!(matches!(&visit.commands()[..], [Command::Train(_)]));
+}
+
+#[test]
+fn a_method_that_the_base_cannot_have_is_greyed_with_the_reason() {
+    let mut visit = Visit::ready(WIDE);
+    visit.click(Role::Button, "adapter");
+    let mut config = T5Config::from_json(compacter_assets::CONFIG, "config.json").unwrap();
+    config.d_model = 190;
+    visit.report(Report::Ready {
+        device: "CPU".into(),
+        reason: "a test".into(),
+        base: Box::new(config),
+    });
+    let disabled = |label: &str| {
+        let button = visit.screen.get_by_role_and_label(Role::Button, label);
+        button.accesskit_node().is_disabled()
+    };
+    assert!(disabled("compacter") && disabled("compacter++") && !disabled("full"));
+    assert!(visit.sees("n = 4 does not divide d_model 190"));
+}
+
+#[test]
+fn the_worst_mistakes_of_a_run_are_found_when_they_are_unfolded() {
+    let mut visit = Visit::ready(WIDE);
+    visit.click(Role::DisclosureTriangle, "Where it is most wrong");
+    assert!(visit.sees("Train a run"));
+    visit.train();
+    visit.screen.run_steps(30);
+    let asked = Command::Mistakes { run: 1, most: 5 };
+    let count = visit.commands().iter().filter(|one| **one == asked).count();
+    assert_eq!(count, 1);
+    visit.report(Report::Mistakes {
+        run: 1,
+        rows: vec![Mistake {
+            source: "reviews: a dull, dull film".into(),
+            label: "negative".into(),
+            answer: "positive".into(),
+            share: 0.021,
+        }],
+        wrong: 78,
+        of: 200,
+    });
+    assert!(visit.sees("78 of 200") && visit.sees("2.1 % for negative"));
+    assert!(visit.screen.query_by_label("a dull, dull film").is_some());
 }
 
 #[test]

@@ -213,6 +213,21 @@ impl Run {
                     projection: projection.ok_or_else(missing)?,
                 }
             }
+            Command::Mistakes { run: asked, most } => {
+                if asked != run {
+                    let message = format!("run {asked} is not the last one: its rows are gone");
+                    return Err(Error::Setting(message));
+                }
+                let mut rows = session.mistakes_async().await?;
+                let (wrong, of) = (rows.len(), session.task().test.len());
+                rows.truncate(most);
+                Report::Mistakes {
+                    run,
+                    rows,
+                    wrong,
+                    of,
+                }
+            }
             _ => Report::Adapter {
                 run,
                 bytes: session.adapter_async().await?,
@@ -306,6 +321,40 @@ mod tests {
         receive(&mut desk, Command::Stop);
         let nothing = receive(&mut desk, Command::Adapter);
         assert!(matches!(nothing, Some(Report::Failed { run: None, .. })));
+    }
+
+    #[test]
+    fn the_rows_that_a_run_is_most_wrong_about_are_its_own_mistakes() {
+        let mut desk = desk();
+        let job = job(&desk, 7);
+        let test = job.task.test.clone();
+        receive(&mut desk, Command::Train(Box::new(job)));
+        let mut score = 0.0;
+        until(&mut desk, |event| matches!(event, Event::Step { .. }));
+        while let Some(Report::Event { event, .. }) = block_on(desk.advance()) {
+            if let Event::Finished(summary) = event {
+                score = summary.score_after;
+            }
+        }
+        let asked = Command::Mistakes { run: 7, most: 3 };
+        let Some(Report::Mistakes {
+            rows, wrong, of, ..
+        }) = receive(&mut desk, asked)
+        else {
+            panic!("no rows");
+        };
+        assert_eq!((of, rows.len()), (test.len(), wrong.min(3)));
+        assert!(
+            (100.0 * (of - wrong) as f64 / of as f64 - score).abs() < 1e-9,
+            "{score}"
+        );
+        for row in &rows {
+            assert_ne!(row.label, row.answer);
+            assert!(row.share <= 0.5 && test.iter().any(|one| one.source == row.source));
+        }
+        assert!(rows.is_sorted_by(|a, b| a.share <= b.share));
+        let other = receive(&mut desk, Command::Mistakes { run: 8, most: 3 });
+        assert!(matches!(other, Some(Report::Failed { run: None, .. })));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use super::{heading, named, share, thousands, weak};
 use crate::colours;
 use crate::state::State;
 use crate::theme::number;
+use compacter_core::Error;
 use compacter_core::method::{Method, NAMES, Overrides};
-use eframe::egui::{Align, DragValue, Label, Layout, Response, RichText, Sense, Ui, vec2};
+use eframe::egui::{Align, Button, DragValue, Label, Layout, Response, RichText, Sense, Ui, vec2};
 
 /// Draws it.
 pub(crate) fn show(ui: &mut Ui, state: &mut State) {
@@ -17,7 +18,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
             true => state.method(),
             false => Method::preset(name, &state.base),
         };
-        if line(ui, state, name, method.as_ref().ok(), chosen) && !chosen {
+        if line(ui, state, name, method.as_ref(), chosen) && !chosen {
             state.form.method = name.to_string();
             state.form.overrides = Overrides::default();
         }
@@ -32,17 +33,33 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
 }
 
 /// A method's name, its count and its share as a bar on a log scale; whether it was clicked.
-fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen: bool) -> bool {
+///
+/// A preset that this base cannot have is greyed, with the reason below its name; a chosen one
+/// stays as it is, since its own settings, and so the reason, stand below the list.
+fn line(
+    ui: &mut Ui,
+    state: &State,
+    name: &str,
+    method: Result<&Method, &Error>,
+    chosen: bool,
+) -> bool {
+    let can = method.is_ok() || chosen;
     let colour = colours::method(name, ui.visuals());
+    let colour = if can {
+        colour
+    } else {
+        colour.gamma_multiply(0.3)
+    };
     let clicked = ui
         .horizontal(|ui| {
             let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
             ui.painter().circle_filled(dot.center(), 5.0, colour);
             ui.spacing_mut().button_padding = vec2(8.0, 3.0);
             ui.spacing_mut().interact_size.y = 26.0;
-            let clicked = ui.selectable_label(chosen, name).clicked();
+            let label = Button::selectable(chosen, name);
+            let clicked = ui.add_enabled(can, label).clicked();
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if let Some(method) = method {
+                if let Ok(method) = method {
                     let percent = method.percent(&state.base);
                     let count = thousands(method.trainable(&state.base));
                     ui.label(RichText::new(share(percent)).font(number(12.0)).weak());
@@ -52,7 +69,10 @@ fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen:
             clicked
         })
         .inner;
-    if let Some(method) = method {
+    if let (Err(error), false) = (method, chosen) {
+        ui.label(weak(error.to_string()));
+    }
+    if let Ok(method) = method {
         let decades = (method.percent(&state.base).log10() + 3.0).clamp(0.1, 5.0) / 5.0;
         let (bar, _) = ui.allocate_exact_size(vec2(ui.available_width(), 3.0), Sense::hover());
         ui.painter()

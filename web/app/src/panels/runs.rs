@@ -2,7 +2,7 @@
 
 use super::{duration, heading, memory, named, share, thousands, weak};
 use crate::colours;
-use crate::state::{Run, State};
+use crate::state::{Column, Order, Run, State};
 use crate::theme::number;
 use eframe::egui::{Button, Grid, RichText, ScrollArea, TextEdit, Ui, vec2};
 
@@ -46,17 +46,14 @@ fn table(ui: &mut Ui, state: &mut State) {
     let mut wish = None;
     let grid = Grid::new("runs").striped(true).spacing([12.0, 6.0]);
     grid.show(ui, |ui| {
-        for title in [
-            "run", "name", "method", "data", "trained", "share", "before", "after", "time",
-            "memory", "",
-        ] {
-            ui.label(weak(title));
-        }
-        ui.end_row();
-        let (running, adapters) = (state.running, &state.adapters);
-        for run in state.runs.iter_mut().rev() {
-            let adapter = adapters.contains_key(&run.id);
-            cells(ui, run);
+        titles(ui, state);
+        for id in state.sorted() {
+            let spread = state.run(id).and_then(|run| state.spread(run));
+            let (running, adapter) = (state.running, state.adapters.contains_key(&id));
+            let Some(run) = state.runs.iter_mut().find(|run| run.id == id) else {
+                continue;
+            };
+            cells(ui, run, spread);
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
                 ui.spacing_mut().button_padding.x = 6.0;
@@ -76,7 +73,41 @@ fn table(ui: &mut Ui, state: &mut State) {
     }
 }
 
-fn cells(ui: &mut Ui, run: &mut Run) {
+/// The head of the table: a click sorts by that column, a second one the other way round.
+fn titles(ui: &mut Ui, state: &mut State) {
+    const TITLES: [(&str, Option<Column>); 11] = [
+        ("run", Some(Column::Run)),
+        ("name", None),
+        ("method", Some(Column::Method)),
+        ("data", Some(Column::Data)),
+        ("trained", Some(Column::Trained)),
+        ("share", None),
+        ("before", Some(Column::Before)),
+        ("after", Some(Column::After)),
+        ("time", Some(Column::Time)),
+        ("memory", Some(Column::Memory)),
+        ("", None),
+    ];
+    for (title, column) in TITLES {
+        let Some(column) = column else {
+            ui.label(weak(title));
+            continue;
+        };
+        let mark = match state.order {
+            Order { by, falling } if by == column => [" ↑", " ↓"][usize::from(falling)],
+            _ => "",
+        };
+        let button = Button::new(weak(format!("{title}{mark}"))).frame(false);
+        let button = ui.add(button).on_hover_text(format!("Sort by {title}"));
+        if button.clicked() {
+            state.sort_by(column);
+        }
+    }
+    ui.end_row();
+}
+
+/// One run's figures; `spread` is mean, deviation and count over the seeds of its setting.
+fn cells(ui: &mut Ui, run: &mut Run, spread: Option<(f64, f64, usize)>) {
     let cell = |words: String| RichText::new(words).font(number(13.0));
     let points = |score: Option<f64>| score.map_or("–".into(), |score| format!("{score:.1}"));
     ui.label(cell(run.id.to_string()));
@@ -94,7 +125,15 @@ fn cells(ui: &mut Ui, run: &mut Run) {
     ui.label(cell(thousands(run.trainable)));
     ui.label(cell(share(run.percent)));
     ui.label(cell(points(run.before)));
-    ui.label(cell(points(run.after)));
+    let after = ui.horizontal(|ui| {
+        ui.label(cell(points(run.after)));
+        if let Some((mean, deviation, count)) = spread {
+            let words = format!("{mean:.1} ± {deviation:.1} over {count} seeds");
+            ui.label(weak(format!("± {deviation:.1}")))
+                .on_hover_text(words);
+        }
+    });
+    after.response.on_hover_text("Score on the test rows, %");
     ui.label(cell(duration(run.seconds)));
     ui.label(cell(run.bytes.map_or("–".into(), memory)));
 }

@@ -1,7 +1,9 @@
 //! Try it: a sentence of one's own, before and after training, and what this is all about.
 
 use super::{heading, named, weak};
-use crate::state::State;
+use crate::state::{Mistakes, State};
+use crate::theme::number;
+use compacter_core::task;
 use eframe::egui::{CollapsingHeader, RichText, Sense, TextEdit, Ui, vec2};
 
 const EXAMPLES: [&str; 3] = [
@@ -50,6 +52,47 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     if ask {
         state.ask();
     }
+}
+
+/// The held-out rows that the run is most wrong about, found when they are unfolded.
+pub(crate) fn mistakes(ui: &mut Ui, state: &mut State) {
+    let header = CollapsingHeader::new("Where it is most wrong");
+    header.show(ui, |ui| {
+        state.find_mistakes();
+        match &state.mistakes {
+            Mistakes::None => {
+                ui.label(weak(
+                    "Train a run: the held-out rows that it gets most wrong will stand here.",
+                ));
+            }
+            Mistakes::Asked { .. } => {
+                ui.label(weak("Reading the held-out rows …"));
+            }
+            Mistakes::Known {
+                run,
+                rows,
+                wrong,
+                of,
+            } => {
+                let task = state.run(*run).map_or("", |run| run.task.as_str());
+                let prefix = task::own_source(task, "", None);
+                ui.label(weak(format!("{wrong} of {of} held-out rows are wrong.")));
+                for row in rows {
+                    ui.add_space(4.0);
+                    let text = row.source.strip_prefix(&prefix).unwrap_or(&row.source);
+                    ui.label(text);
+                    let words = format!(
+                        "{}, it says {}: {:.1} % for {}",
+                        row.label,
+                        row.answer,
+                        100.0 * row.share,
+                        row.label
+                    );
+                    ui.label(RichText::new(words).font(number(12.0)).weak());
+                }
+            }
+        }
+    });
 }
 
 /// What this is all about, folded.

@@ -5,7 +5,10 @@ mod data;
 mod figure;
 mod files;
 mod look;
+mod mistakes;
 mod run;
+mod start;
+mod table;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -13,14 +16,17 @@ mod training;
 use compacter_core::Result;
 use compacter_core::check::Checked;
 use compacter_core::method::{Method, Overrides};
-use compacter_core::t5::{Storage, T5Config};
+use compacter_core::t5::T5Config;
 use compacter_core::train::{Command, Event, Job, Load, Report};
 pub use data::{Data, Import};
 pub use files::{Kept, RunsFile, STATE};
 pub use look::Look;
+pub use mistakes::Mistakes;
 pub use run::Run;
 use serde::{Deserialize, Serialize};
+pub use start::{Base, Device, Progress, Start};
 use std::collections::BTreeMap;
+pub use table::{Column, Order};
 
 /// The trainer beside the app.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,79 +46,6 @@ pub enum Trainer {
         /// What happened.
         message: String,
     },
-}
-
-/// Where to compute.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// A real graphics device, else the CPU.
-    #[default]
-    Auto,
-    /// The graphics device, even a software one.
-    Gpu,
-    /// The CPU.
-    Cpu,
-}
-
-impl Device {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Gpu, Self::Cpu];
-
-    /// As the trainer is told.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Gpu => "gpu",
-            Self::Cpu => "cpu",
-        }
-    }
-}
-
-/// Where the base comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Base {
-    /// The small T5 beside the page.
-    #[default]
-    Bundled,
-    /// In a page an id of the Hugging Face hub, in a window a folder.
-    Named(String),
-    /// Files that were chosen; a later visit has them no more.
-    Files,
-}
-
-/// What a trainer starts with.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
-    /// Where to compute.
-    pub device: Device,
-    /// On which base.
-    pub base: Base,
-    /// What its frozen weights are kept as.
-    pub weights: Storage,
-}
-
-impl Start {
-    /// What the base is called.
-    pub fn name(&self) -> &str {
-        match &self.base {
-            Base::Bundled => compacter_assets::MODEL_NAME,
-            Base::Named(name) => name,
-            Base::Files => "your files",
-        }
-    }
-}
-
-/// How far the base has come.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// What comes and what it will take.
-    pub words: String,
-    /// Bytes that have come.
-    pub done: u64,
-    /// Bytes in all, as far as is known.
-    pub total: u64,
 }
 
 /// What the next run is trained with.
@@ -232,6 +165,10 @@ pub struct State {
     pub asked: Option<u64>,
     /// What it says of the sentence.
     pub answer: Option<Answer>,
+    /// The rows that the asked run is most wrong about.
+    pub mistakes: Mistakes,
+    /// How the table of runs is sorted.
+    pub order: Order,
     /// The layer that is looked into.
     pub look: Look,
     /// What is known of the device's arithmetic.
@@ -244,6 +181,8 @@ pub struct State {
     pub adapters: BTreeMap<u64, Vec<u8>>,
     /// What the run under way was started with.
     job: Option<Job>,
+    /// The run that ended last, which the trainer still holds.
+    last: Option<u64>,
     /// The last checkpoint of the run under way: its step and its bytes.
     checkpoint: Option<(usize, Vec<u8>)>,
     /// When the last checkpoint was asked for, by the app's clock.
@@ -277,12 +216,15 @@ impl State {
             sentence: "I would gladly come back tomorrow.".into(),
             asked: None,
             answer: None,
+            mistakes: Mistakes::default(),
+            order: Order::default(),
             look: Look::default(),
             checks: Checks::None,
             error: None,
             notice: None,
             adapters: BTreeMap::new(),
             job: None,
+            last: None,
             checkpoint: None,
             checkpointed: 0.0,
             todo: Vec::new(),
@@ -407,6 +349,19 @@ impl State {
                     shares,
                 });
             }
+            Report::Mistakes {
+                run,
+                rows,
+                wrong,
+                of,
+            } => {
+                self.mistakes = Mistakes::Known {
+                    run,
+                    rows,
+                    wrong,
+                    of,
+                }
+            }
             Report::Checked { kernels } => self.checks = Checks::Done(kernels),
             Report::Failed { run, message } => self.failed(run, message),
             Report::Gone { message } => {
@@ -432,6 +387,9 @@ impl State {
         if self.checks == Checks::Asked {
             self.checks = Checks::None;
         }
+        if matches!(self.mistakes, Mistakes::Asked { .. }) {
+            self.mistakes = Mistakes::None;
+        }
         self.fail(message);
         if run.is_some() {
             self.end_run();
@@ -453,6 +411,7 @@ impl State {
             self.runs.retain(|run| run.id != id);
             self.runs.push(run);
             self.asked = Some(id);
+            self.mistakes = Mistakes::None;
             return;
         }
         if let Some(run) = self.run_mut(id) {
@@ -468,6 +427,7 @@ impl State {
                 self.send(Command::Adapter);
                 self.look_now();
                 self.end_run();
+                self.last = Some(id);
                 if self.race.is_empty() {
                     self.ask();
                 } else {

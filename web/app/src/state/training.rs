@@ -1,6 +1,6 @@
 //! Beginning, pausing, ending a run; going on with it after a reload or on another device.
 
-use super::{Base, Checks, Device, Progress, Run, Start, State, Todo, Trainer, files};
+use super::{Base, Checks, Device, Mistakes, Progress, Run, Start, State, Todo, Trainer, files};
 use compacter_core::Result;
 use compacter_core::method::{NAMES, Overrides};
 use compacter_core::t5::Storage;
@@ -142,6 +142,7 @@ impl State {
         self.progress = Progress::default();
         self.look.waiting = false;
         self.checks = Checks::None;
+        (self.mistakes, self.last) = (Mistakes::None, None);
         (self.error, self.answer) = (None, None);
         self.todo.push(Todo::Restart);
     }
