@@ -10,6 +10,7 @@ mod hands;
 mod models;
 mod offline;
 mod panic;
+mod pictures;
 mod server;
 mod store;
 mod trains;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 type Test = (&'static str, fn(&Ground));
 
-const TESTS: [Test; 19] = [
+const TESTS: [Test; 20] = [
     ("the tests' own hands", hands::reach_the_page),
     ("the page is drawn from any path", draws),
     ("a plain address, without WebGPU", plain_address),
@@ -50,6 +51,7 @@ const TESTS: [Test; 19] = [
         troubles::trains_where_nothing_is_kept,
     ),
     ("a race, and its runs elsewhere", troubles::runs_travel),
+    ("pictures", pictures::look_as_they_should),
     ("training", trains::trains_as_natively),
 ];
 
