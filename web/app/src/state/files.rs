@@ -87,9 +87,11 @@ impl State {
     /// Takes up what was kept; what cannot be read is left and said.
     pub fn restore(&mut self, kept: &BTreeMap<String, Vec<u8>>, now: f64) {
         let Some(bytes) = kept.get(STATE) else { return };
-        let state: Kept = match serde_json::from_slice(bytes) {
-            Ok(state) => state,
-            Err(error) => {
+        let read = serde_json::from_slice::<Kept>(bytes).map_err(|error| error.to_string());
+        let state = match read {
+            Ok(state) if state.version == VERSION => state,
+            read => {
+                let error = read.err().unwrap_or("it is of another version".into());
                 // Another version may read it again; the next saving must not destroy it.
                 let (key, bytes) = (UNREADABLE.into(), bytes.clone());
                 self.todo.push(Todo::Keep { key, bytes });

@@ -286,10 +286,15 @@ fn of_three_pins_the_oldest_goes() {
 
 #[test]
 fn a_state_that_cannot_be_read_is_kept_aside() {
-    let mut state = ready();
-    let old = b"{\"version\": 99}".to_vec();
-    state.restore(&BTreeMap::from([(STATE.to_string(), old.clone())]), 0.0);
-    let (key, bytes) = ("unreadable".to_string(), old);
-    assert_eq!(state.take_todo(), [Todo::Keep { key, bytes }]);
-    assert!(state.error.is_some());
+    let now = String::from_utf8(ready().kept()).unwrap();
+    let other = now.replace("{\"version\":1,", "{\"version\":2,");
+    assert_ne!(now, other);
+    for old in ["{\"version\": 99}", "{", &other] {
+        let mut state = ready();
+        let old = old.as_bytes().to_vec();
+        state.restore(&BTreeMap::from([(STATE.to_string(), old.clone())]), 0.0);
+        let (key, bytes) = ("unreadable".to_string(), old);
+        assert_eq!(state.take_todo(), [Todo::Keep { key, bytes }]);
+        assert!(state.error.is_some());
+    }
 }
