@@ -43,6 +43,10 @@ pub(crate) fn reads(browser: &mut Browser, words: &str) {
 pub(crate) fn put(browser: &mut Browser, words: &str, value: &str) {
     browser.wait_for(&format!("able({words:?})"), MINUTE);
     browser.evaluate(&format!("put({words:?}, {value:?})"));
+    // It counts from the next frame on; the one after that may be told to train.
+    let frames =
+        "new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go))).then(() => 0)";
+    browser.evaluate(frames);
 }
 
 /// Few rows and steps: what is shown does not depend on them.

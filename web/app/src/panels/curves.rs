@@ -8,6 +8,8 @@ use egui_plot::{AxisHints, Line, MarkerShape, Plot, PlotUi, Points};
 
 /// Steps that the strong line averages over.
 const SMOOTH: f64 = 20.0;
+/// Points of a line that are drawn: a plot has no more columns than that.
+const POINTS: usize = 400;
 
 /// Draws both, side by side.
 pub(crate) fn show(ui: &mut Ui, state: &State) {
@@ -17,24 +19,29 @@ pub(crate) fn show(ui: &mut Ui, state: &State) {
         ));
         return;
     }
+    let longest = state.runs.iter().map(|run| run.steps).max();
+    let longest = longest.unwrap_or_default() as f64;
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
         left.label(weak("loss per label token"));
-        plot(left, "loss").show(left, |plot| {
+        plot(left, "loss", longest).show(left, |plot| {
             for run in &state.runs {
                 losses(plot, run);
             }
         });
         right.label(weak("score on validation rows, %"));
-        plot(right, "score").show(right, |plot| {
-            for run in &state.runs {
-                scores(plot, run);
-            }
-        });
+        plot(right, "score", longest)
+            .include_y(50.0)
+            .show(right, |plot| {
+                for run in &state.runs {
+                    scores(plot, run);
+                }
+            });
     });
 }
 
-fn plot(ui: &Ui, name: &str) -> Plot<'static> {
+/// A small plot over the steps of the longest run; its height follows what has come so far.
+fn plot(ui: &Ui, name: &str, longest: f64) -> Plot<'static> {
     fixed_plot(ui, name)
         .height(150.0)
         .sense(Sense::hover())
@@ -46,7 +53,7 @@ fn plot(ui: &Ui, name: &str) -> Plot<'static> {
         ])
         .grid_spacing(12.0..=60.0)
         .include_x(0.0)
-        .include_y(0.0)
+        .include_x(longest)
         .show_x(false)
 }
 
@@ -54,14 +61,14 @@ fn losses(plot: &mut PlotUi<'_>, run: &Run) {
     let colour = colours::method(&run.method, &plot.ctx().global_style().visuals);
     let pale = colour.gamma_multiply(0.25);
     plot.line(
-        Line::new("", run.losses.clone())
+        Line::new("", thin(&run.losses))
             .color(pale)
             .width(1.0)
             .allow_hover(false),
     );
     let name = run.title();
     plot.line(
-        Line::new(name, smooth(&run.losses))
+        Line::new(name, thin(&smooth(&run.losses)))
             .color(colour)
             .width(2.0),
     );
@@ -80,6 +87,14 @@ fn scores(plot: &mut PlotUi<'_>, run: &Run) {
     plot.points(dots.radius(3.0).color(colour));
 }
 
+/// So many points that a line loses nothing that could be seen; the last one is always there.
+fn thin(values: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let every = values.len().div_ceil(POINTS).max(1);
+    let mut kept: Vec<[f64; 2]> = values.iter().rev().step_by(every).copied().collect();
+    kept.reverse();
+    kept
+}
+
 /// An exponential mean that starts without a bias.
 fn smooth(values: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let keep = 1.0 - 1.0 / SMOOTH;
@@ -94,6 +109,15 @@ fn smooth(values: &[[f64; 2]]) -> Vec<[f64; 2]> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_long_line_is_thinned_and_keeps_its_end() {
+        let line: Vec<[f64; 2]> = (0..1001).map(|step| [f64::from(step), 0.0]).collect();
+        let thin = super::thin(&line);
+        assert!(thin.len() <= super::POINTS && thin.len() > super::POINTS / 2);
+        assert_eq!(thin.last(), line.last());
+        assert_eq!(super::thin(&line[..10]), line[..10]);
+    }
+
     #[test]
     fn smoothing_keeps_a_constant_and_starts_at_the_first_value() {
         let flat = super::smooth(&[[1.0, 2.0], [2.0, 2.0]]);

@@ -112,12 +112,11 @@ fn under_way(ui: &mut Ui, state: &mut State) {
         Some(run) => {
             let done = run.done() as f32 / run.steps.max(1) as f32;
             ui.add(ProgressBar::new(done).desired_height(8.0));
-            let pace = run.rows as f64 / run.seconds.max(1e-9);
             let mut words = format!("{} / {} steps", run.done(), run.steps);
             if run.before.is_none() {
                 words = "Scoring the untouched model …".into();
             } else if let Some(left) = run.left() {
-                words += &format!(" · {pace:.0} rows/s · {} left", duration(left));
+                words += &format!(" · {} left", duration(left));
             }
             ui.label(RichText::new(words).font(number(12.0)));
             ui.label(weak(cost(run)));
@@ -138,9 +137,12 @@ fn under_way(ui: &mut Ui, state: &mut State) {
     });
 }
 
-/// Device, memory and, on a GPU, kernels a step.
+/// Device, pace, memory and, on a GPU, kernels a step.
 fn cost(run: &Run) -> String {
     let mut words = format!("on {}", run.device);
+    if run.rows > 0 {
+        words += &format!(" · {:.0} rows/s", run.rows as f64 / run.seconds.max(1e-9));
+    }
     if let Some(bytes) = run.bytes {
         words += &format!(" · {} held", memory(bytes));
     }
