@@ -167,7 +167,7 @@ impl Pareto {
         let mut dots: Vec<&Dot> = self.dots.iter().collect();
         dots.sort_by_key(|dot| dot.ghost);
         let labels: Vec<Label> = dots.iter().map(|dot| label(dot)).collect();
-        let places = place_names(&labels);
+        let places = place_names(&labels, [AREA[0] as f32, AREA[2] as f32]);
         for dot in dots.iter().rev() {
             let colour = method_colour(&dot.method, dark);
             let opacity = if dot.ghost { 0.35 } else { 0.9 };

@@ -48,10 +48,14 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
             HoverPosition::NearDataPoint { plot_name, .. } => Some(plot_name.to_string()),
             HoverPosition::Elsewhere { .. } => None,
         })
-        .default_x_bounds(1.8, parameters.log10() + 0.25)
+        .default_x_bounds(LEAST, parameters.log10())
         .default_y_bounds(0.0, 104.0);
+    // Full fine-tuning stands at the right end, with the largest dot of all.
+    let decades = parameters.log10() - LEAST;
+    let room =
+        decades * f64::from(LARGEST + 4.0) / f64::from((ui.available_width() - 60.0).max(200.0));
     let shown = plot.show(ui, |plot| {
-        plot.set_plot_bounds_x(1.8..=parameters.log10() + 0.25);
+        plot.set_plot_bounds_x(LEAST..=parameters.log10() + room);
         plot.set_plot_bounds_y(lowest(state)..=104.0);
         draw(plot, state, parameters);
     });
@@ -91,6 +95,10 @@ fn keep(ui: &mut Ui, state: &mut State) {
     }
 }
 
+/// Where the axis of trained numbers begins, as a power of ten.
+const LEAST: f64 = 1.8;
+/// Radius of the largest dot.
+const LARGEST: f32 = 26.0;
 /// How far beside a dot a finger may land.
 const REACH: f32 = 12.0;
 
@@ -102,7 +110,7 @@ fn place(run: &Run) -> Option<[f64; 2]> {
 /// The area of a dot is the memory that the run held.
 fn radius(run: &Run) -> f32 {
     let megabytes = run.bytes.map(|bytes| bytes as f32 / 1e6);
-    megabytes.map_or(9.0, |mb| mb.sqrt().clamp(6.0, 26.0))
+    megabytes.map_or(9.0, |mb| mb.sqrt().clamp(6.0, LARGEST))
 }
 
 /// The lower end of the axis: chance is never far above it.
@@ -210,7 +218,9 @@ fn write_names(plot: &mut PlotUi<'_>, names: &[Name<'_>]) {
         }
     };
     let labels: Vec<Label> = names.iter().map(label).collect();
-    for ((words, _, _, colour, _), corner) in names.iter().zip(place_names(&labels)) {
+    let frame = plot.transform().frame();
+    let places = place_names(&labels, [frame.left() + 4.0, frame.right() - 4.0]);
+    for ((words, _, _, colour, _), corner) in names.iter().zip(places) {
         let Some([x, y]) = corner else { continue };
         let at = plot.plot_from_screen(pos2(x, y));
         let name = RichText::new(*words).small().color(*colour);
