@@ -1,17 +1,21 @@
-//! From the data options to a task: bundled, GLUE from its official files, or one's own file.
+//! From the data options to a task: bundled, GLUE or SuperGLUE from a folder, or one's own file.
 
 use crate::failure::usage;
 use crate::files::{self, DirFiles};
 use crate::options::DataOptions;
 use anyhow::Result;
 use compacter_core::data::{Format, Table, read_table};
-use compacter_core::task::{Columns, Example, Recipe, Task, draw, glue, glue_source, own};
+use compacter_core::nearest::suggestion;
+use compacter_core::task::{
+    Columns, Example, OFFICIAL, Recipe, Task, draw, official, official_fields, own,
+};
 use std::path::Path;
 
 /// The task that is trained when none is named.
 const DEFAULT: &str = "reviews";
 
-/// Reads and splits the rows; `prefix` puts the task's name in front of GLUE sources.
+/// Reads and splits the rows; `prefix` puts the task's name in front of the sources of GLUE and
+/// SuperGLUE.
 pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
     let seed = options.data_seed.unwrap_or(42);
     let mut task = match &options.data {
@@ -28,7 +32,7 @@ pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
                 prefix,
                 exact,
             };
-            glue(name, &DirFiles(path.clone()), &recipe)?
+            official(name, &DirFiles(path.clone()), &recipe)?
         }
         Some(path) => own_file(options, path, seed)?,
         None => bundled(options, seed)?,
@@ -50,30 +54,43 @@ fn sample(rows: &mut Vec<Example>, count: Option<usize>, seed: u64, flag: &str) 
     Ok(())
 }
 
-/// Whether these options mean a GLUE task: only those come from a folder.
+/// Whether these options mean a task of GLUE or SuperGLUE: only those come from a folder.
 pub(crate) fn is_glue(options: &DataOptions) -> bool {
     options.data.as_ref().is_some_and(|path| path.is_dir())
 }
 
-/// Whether a row of this task has two texts.
-pub(crate) fn is_pair(options: &DataOptions, task: &str) -> bool {
-    match is_glue(options) {
-        true => glue_source(task, &["", ""], false).is_ok(),
-        false => options.text2.is_some(),
-    }
+/// How many texts a row of this task has.
+pub(crate) fn texts(options: &DataOptions, task: &str) -> Result<usize> {
+    Ok(match is_glue(options) {
+        true => official_fields(task)?.len(),
+        false => 1 + usize::from(options.text2.is_some()),
+    })
 }
 
 fn bundled(options: &DataOptions, seed: u64) -> Result<Task> {
     let name = options.task.as_deref().unwrap_or(DEFAULT);
     let Some(bytes) = compacter_assets::data(name) else {
-        let names = compacter_assets::DATA_NAMES.join(", ");
-        return Err(usage(format!(
-            "unknown task `{name}`: bundled are {names}; GLUE tasks need --data DIR with their \
-             official files, your own data --data FILE"
-        )));
+        return Err(usage(unknown(name)));
     };
     let table = read_table(bytes, Format::Tsv, &format!("bundled {name}.tsv"), true)?;
     own_table(options, name, &table, seed)
+}
+
+/// That a task is not bundled: what it needs, or the names that may have been meant.
+fn unknown(name: &str) -> String {
+    let bundled = compacter_assets::DATA_NAMES;
+    if official_fields(name).is_ok() {
+        return format!(
+            "the task `{name}` is not bundled: give --data DIR with its official files or the \
+             hub's Parquet files; bundled are {}",
+            bundled.join(", ")
+        );
+    }
+    let known = bundled.iter().copied().chain(OFFICIAL);
+    format!(
+        "unknown task `{name}`: {}; your own data needs --data FILE",
+        suggestion(name, known)
+    )
 }
 
 fn own_file(options: &DataOptions, path: &Path, seed: u64) -> Result<Task> {

@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct DataOptions {
-    /// Bundled (reviews, topics, …) or GLUE (rte, …) [default: reviews]
+    /// Bundled (reviews, topics, …), GLUE or SuperGLUE (rte, boolq, …) [default: reviews]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
-    /// Folder of a GLUE task, or your own TSV, CSV or JSONL (gzip too)
+    /// Folder of a GLUE or SuperGLUE task, or your own TSV, CSV or JSONL (gzip too)
     #[arg(long, value_name = "DIR|FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     /// Validation rows of your own data [default: a tenth of the rest]
@@ -265,8 +265,8 @@ pub(crate) fn scoring(score: Option<&str>, task: &Task) -> Result<Scoring> {
     match score {
         None => Ok(task.scoring),
         Some("generate") => Ok(Scoring::Generate),
-        Some("likelihood") if task.labels.is_empty() => Err(usage(format!(
-            "--score likelihood: the task {} has no labels",
+        Some("likelihood") if !task.has_labels() => Err(usage(format!(
+            "--score likelihood: the task {} has no labels to weigh; use generate",
             task.name
         ))),
         Some("likelihood") => Ok(Scoring::Likelihood),

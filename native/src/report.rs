@@ -93,20 +93,20 @@ impl Report {
         columns(&rows.map(|(name, value): (String, String)| vec![name, value]))
     }
 
-    /// Commands for the next things to try; `pair` says that the task has two texts.
-    pub(crate) fn next_steps(&self, pair: bool) -> String {
+    /// Commands for the next things to try; `texts` says how many the task has in a row.
+    pub(crate) fn next_steps(&self, texts: usize) -> String {
         let run = match &self.seeds {
             Some(_) => self.out.join(format!("seed-{}", self.seed)),
             None => self.out.clone(),
         };
         let (call, run) = (invocation(), quoted(&run));
-        let second = if pair {
-            " --text2 \"We will come back.\""
-        } else {
-            ""
+        let row = match texts {
+            1 => "\"I would gladly come back tomorrow.\"",
+            2 => "\"I would gladly come back tomorrow.\" --text2 \"We will come back.\"",
+            _ => "--file rows.tsv",
         };
         format!(
-            "Try next:\n  {call} predict --run {run} \"I would gladly come back tomorrow.\"{second}\n  \
+            "Try next:\n  {call} predict --run {run} {row}\n  \
              {call} eval --run {run}\n  {call} train --method adapter\n  {call} train --task topics\n"
         )
     }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(all.summary.score_after, 61.0);
         assert!((all.seeds.as_ref().unwrap().deviation - 2f64.sqrt()).abs() < 1e-12);
         assert!(all.table().contains("61.00 ± 1.41"), "{}", all.table());
-        assert!(all.next_steps(false).contains("r/seed-1"));
+        assert!(all.next_steps(1).contains("r/seed-1"));
         assert!(Report::over_seeds(&[], Path::new("r")).is_none());
     }
 
@@ -187,6 +187,6 @@ mod tests {
             assert!(value.get(key).is_some(), "{key}");
         }
         assert!(value.get("majority").is_some() && value.get("adapter_bytes").is_some());
-        assert!(report(60.0).next_steps(true).contains("'runs/a b'"));
+        assert!(report(60.0).next_steps(2).contains("'runs/a b'"));
     }
 }

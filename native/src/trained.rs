@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) struct RunConfig {
     /// What was asked for.
     pub(crate) options: TrainOptions,
-    /// Whether the task is one of GLUE, whose sources have a form of their own.
+    /// Whether the task is one of GLUE or SuperGLUE, whose sources have a form of their own.
     pub(crate) glue: bool,
     /// What it came to; absent in the directory of several seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

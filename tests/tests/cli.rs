@@ -103,7 +103,9 @@ fn wrong_usage_exits_with_2() {
     let folder = folder();
     let fails = |arguments: &[&str]| fails(folder.path(), arguments);
     insta::assert_snapshot!(fails(&["train", "--method", "compactor"]), @"2 error: unknown method `compactor`: it is one of full, adapter, compacter, compacter++");
-    insta::assert_snapshot!(fails(&["train", "--task", "rewievs"]), @"2 error: unknown task `rewievs`: bundled are reviews, topics, intents, questions; GLUE tasks need --data DIR with their official files, your own data --data FILE");
+    insta::assert_snapshot!(fails(&["train", "--task", "rewievs"]), @"2 error: unknown task `rewievs`: the nearest is `reviews`; your own data needs --data FILE");
+    insta::assert_snapshot!(fails(&["train", "--task", "boolq"]), @"2 error: the task `boolq` is not bundled: give --data DIR with its official files or the hub's Parquet files; bundled are reviews, topics, intents, questions");
+    insta::assert_snapshot!(fails(&["train", "--task", "bolq", "--data", "."]), @"2 error: unknown task `bolq`: the nearest are `boolq`, `cola`");
     assert!(fails(&["train", "--n", "5"]).starts_with("2 error: n = 5 does not divide d_model "));
     insta::assert_snapshot!(fails(&["train", "--batch", "0"]), @"2 error: batch is 0: it must be at least 1");
     insta::assert_snapshot!(fails(&["train", "--score", "luck"]), @"2 error: --score luck: it is likelihood or generate");

@@ -1,6 +1,7 @@
 //! Every case of the reference's metrics.
 
-use compacter_core::metric::{Metric, multirc_em, squad};
+use compacter_core::metric::Metric;
+use compacter_core::task::Example;
 use serde_json::Value;
 
 const CASES: &str = include_str!("../fixtures/metrics.json");
@@ -41,14 +42,25 @@ fn scores(case: &Value) -> Vec<(&'static str, f64)> {
             )]
         }
         "multirc_em" => {
-            let group = |item: &Value| item["group"].as_u64().unwrap() as usize;
-            let groups: Vec<usize> = predictions.as_array().unwrap().iter().map(group).collect();
-            vec![("em", multirc_em(&predicted, &texts(answers), &groups))]
+            let group = |item: &Value| Example {
+                target: text(item),
+                group: item["group"].as_u64().map(|group| group as usize),
+                ..Example::default()
+            };
+            let rows: Vec<Example> = answers.as_array().unwrap().iter().map(group).collect();
+            vec![("em", Metric::GroupEm.score_rows(&predicted, &rows, &[]))]
         }
         "squad" => {
-            let answers: Vec<Vec<String>> = answers.as_array().unwrap().iter().map(texts).collect();
-            let (exact, f1) = squad(&predicted, &answers);
-            vec![("em", exact), ("f1", f1)]
+            let row = |answers: &Value| Example {
+                answers: texts(answers),
+                ..Example::default()
+            };
+            let rows: Vec<Example> = answers.as_array().unwrap().iter().map(row).collect();
+            let score = |metric: Metric| metric.score_rows(&predicted, &rows, &[]);
+            vec![
+                ("em", score(Metric::AnswersEm)),
+                ("f1", score(Metric::AnswersF1)),
+            ]
         }
         other => panic!("no such metric here: {other}"),
     }

@@ -3,8 +3,9 @@
 //! Nothing is repaired silently: a ragged line, a byte that is not UTF-8 or a file without rows is an
 //! error that names the line.
 
+use super::objects::object;
 use crate::{Error, Result};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Rows of text under named columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,21 @@ impl Format {
 /// Reads a whole file. `header` says whether the first line of TSV and CSV names the columns;
 /// in JSON Lines the keys of the first object do.
 pub fn read_table(bytes: &[u8], format: Format, file: &str, header: bool) -> Result<Table> {
+    let text = line_text(bytes, file)?;
+    let table = match format {
+        Format::Tsv => tsv(text, file, header),
+        Format::Csv => csv_table(text, file, header),
+        Format::Jsonl => jsonl(text, file),
+    }?;
+    if table.rows.is_empty() {
+        return Err(Error::file(file, "the file has a header but no rows"));
+    }
+    Ok(table)
+}
+
+/// The text of a file: a byte order mark is left out, other encodings than UTF-8 and files without
+/// anything in them are errors.
+pub(super) fn line_text<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
@@ -87,15 +103,15 @@ pub fn read_table(bytes: &[u8], format: Format, file: &str, header: bool) -> Res
     if text.trim().is_empty() {
         return Err(Error::file(file, "the file is empty"));
     }
-    let table = match format {
-        Format::Tsv => tsv(text, file, header),
-        Format::Csv => csv_table(text, file, header),
-        Format::Jsonl => jsonl(text, file),
-    }?;
-    if table.rows.is_empty() {
-        return Err(Error::file(file, "the file has a header but no rows"));
-    }
-    Ok(table)
+    Ok(text)
+}
+
+/// The lines of a text that are not blank, each with its number, counted from 1.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text.split('\n').enumerate();
+    numbered
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.trim().is_empty())
 }
 
 /// The line, counted from 1, that the byte at `offset` lies on.
@@ -197,22 +213,8 @@ fn jsonl(text: &str, file: &str) -> Result<Table> {
         rows: vec![],
         lines: vec![],
     };
-    for (index, line) in text.split('\n').enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let number = index + 1;
-        let object: Map<String, Value> = match serde_json::from_str(line) {
-            Ok(Value::Object(object)) => object,
-            Ok(_) => return Err(Error::line(file, number, "not a JSON object")),
-            Err(error) => {
-                return Err(Error::line(
-                    file,
-                    number,
-                    format!("not a JSON object: {error}"),
-                ));
-            }
-        };
+    for (number, line) in lines(text) {
+        let object = object(line, file, number)?;
         if table.rows.is_empty() {
             table.header = object.keys().cloned().collect();
         }
@@ -282,7 +284,7 @@ mod tests {
         assert_eq!([at(1, "t"), at(1, "n"), at(1, "z")], ["", "2.5", "[1]"]);
         assert_eq!(
             failure(b"{\"a\":1}\n[1]\n", Format::Jsonl),
-            "f:2: not a JSON object"
+            "f:2: not a JSON object but a list"
         );
         assert!(failure(b"{\"a\":1}\n{\"a\":\n", Format::Jsonl).starts_with("f:2: not a JSON obj"));
         assert!(failure(b"{\"a\":1}\n{}\n", Format::Jsonl).starts_with("f:2: no key `a`"));

@@ -1,12 +1,18 @@
 //! Scores over groups of rows.
 
 use super::percent;
+use crate::task::Example;
 use std::collections::BTreeMap;
 
-/// Percent of groups (questions) in which every prediction equals its target, as MultiRC has it.
-pub fn multirc_em(predictions: &[String], targets: &[String], groups: &[usize]) -> f64 {
-    let mut right: BTreeMap<usize, bool> = BTreeMap::new();
-    for ((prediction, target), &group) in predictions.iter().zip(targets).zip(groups) {
+/// Percent of groups (questions) in which every prediction equals its target, as MultiRC has it; a
+/// row without a group is one of its own.
+pub(super) fn em(pairs: &[(&str, &str)], rows: &[Example]) -> f64 {
+    let mut right: BTreeMap<(bool, usize), bool> = BTreeMap::new();
+    for (index, ((prediction, target), row)) in pairs.iter().zip(rows).enumerate() {
+        let group = match row.group {
+            Some(group) => (true, group),
+            None => (false, index),
+        };
         *right.entry(group).or_insert(true) &= prediction == target;
     }
     percent(
@@ -21,9 +27,16 @@ mod tests {
 
     #[test]
     fn one_wrong_answer_spoils_its_group() {
-        let text = |values: &[&str]| values.iter().map(|v| v.to_string()).collect::<Vec<_>>();
-        let (p, t) = (text(&["1", "0", "1", "x"]), text(&["1", "1", "1", "0"]));
-        assert_eq!(multirc_em(&p, &t, &[0, 1, 0, 3]), 100.0 * (1.0 / 3.0));
-        assert_eq!(multirc_em(&[], &[], &[]), 0.0);
+        let pairs = [("1", "1"), ("0", "1"), ("1", "1"), ("x", "0")];
+        let rows = |groups: [Option<usize>; 4]| {
+            groups.map(|group| Example {
+                group,
+                ..Example::default()
+            })
+        };
+        let grouped = rows([Some(0), Some(1), Some(0), Some(3)]);
+        assert_eq!(em(&pairs, &grouped), 100.0 * (1.0 / 3.0));
+        assert_eq!(em(&pairs, &rows([None; 4])), 50.0);
+        assert_eq!(em(&[], &[]), 0.0);
     }
 }

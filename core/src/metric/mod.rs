@@ -7,9 +7,9 @@ mod correlation;
 mod groups;
 mod squad;
 
-pub use groups::multirc_em;
 pub use squad::{normalize, squad};
 
+use crate::task::Example;
 use serde::{Deserialize, Serialize};
 
 /// One way to score predictions against targets.
@@ -34,10 +34,17 @@ pub enum Metric {
     ExactMatch,
     /// F1 over words after SQuAD's normalisation, mean over the rows.
     TokenF1,
+    /// MultiRC's: share of groups (questions) whose rows are all right; without groups each row is
+    /// one.
+    GroupEm,
+    /// ReCoRD's exact match: after SQuAD's normalisation, the best over a row's answers.
+    AnswersEm,
+    /// ReCoRD's F1 over words, the best over a row's answers.
+    AnswersF1,
 }
 
 impl Metric {
-    /// The name under which results are reported.
+    /// The name under which results are reported, the published code's: some tasks share one.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
@@ -48,15 +55,27 @@ impl Metric {
             Self::F1Multiclass => "f1_multiclass",
             Self::ExactMatch => "exact_match",
             Self::TokenF1 => "token_f1",
+            Self::GroupEm | Self::AnswersEm => "em",
+            Self::AnswersF1 => "f1",
         }
     }
 
-    /// Percent; 0 if there are no rows. `labels` are the task's, in its order.
+    /// [`Self::score_rows`] where rows have one answer and no groups.
     pub fn score(self, predictions: &[String], targets: &[String], labels: &[String]) -> f64 {
+        let row = |target: &String| Example {
+            target: target.clone(),
+            ..Example::default()
+        };
+        let rows: Vec<Example> = targets.iter().map(row).collect();
+        self.score_rows(predictions, &rows, labels)
+    }
+
+    /// Percent; 0 if there are no rows. `labels` are the task's, in its order.
+    pub fn score_rows(self, predictions: &[String], rows: &[Example], labels: &[String]) -> f64 {
         let pairs: Vec<(&str, &str)> = predictions
             .iter()
-            .zip(targets)
-            .map(|(p, t)| (p.as_str(), t.as_str()))
+            .zip(rows)
+            .map(|(p, row)| (p.as_str(), row.target.as_str()))
             .collect();
         if pairs.is_empty() {
             return 0.0;
@@ -68,12 +87,24 @@ impl Metric {
             Self::Pearson => correlation::pearson(&pairs),
             Self::Spearman => correlation::spearman(&pairs),
             Self::F1Multiclass => classes::f1_multiclass(&pairs, labels),
-            Self::ExactMatch | Self::TokenF1 => {
-                let answers: Vec<&[String]> = targets.chunks(1).collect();
-                let (exact, f1) = squad(&predictions[..pairs.len()], &answers[..pairs.len()]);
-                if self == Self::ExactMatch { exact } else { f1 }
+            Self::GroupEm => groups::em(&pairs, rows),
+            Self::ExactMatch | Self::TokenF1 | Self::AnswersEm | Self::AnswersF1 => {
+                let answers: Vec<&[String]> = rows.iter().map(answers).collect();
+                let (exact, f1) = squad(predictions, &answers);
+                match self {
+                    Self::ExactMatch | Self::AnswersEm => exact,
+                    _ => f1,
+                }
             }
         }
+    }
+}
+
+/// All answers that are right for a row.
+fn answers(row: &Example) -> &[String] {
+    match row.answers.is_empty() {
+        true => std::slice::from_ref(&row.target),
+        false => &row.answers,
     }
 }
 
@@ -107,5 +138,20 @@ mod tests {
             assert_eq!(json, format!("\"{}\"", metric.name()));
             assert_eq!(metric.score(&[], &[], &[]), 0.0);
         }
+    }
+
+    #[test]
+    fn a_row_is_scored_over_all_its_answers() {
+        let row = |answers: &[&str]| Example {
+            target: "Lake Como".into(),
+            answers: answers.iter().map(|answer| answer.to_string()).collect(),
+            ..Example::default()
+        };
+        let said = ["the lake".to_string(), "como".to_string()];
+        // First: all of `Lake`. Second: one word of two, 2·(1·1/2) ÷ (3/2).
+        let rows = [row(&["Lake Como", "Lake"]), row(&[])];
+        assert_eq!(Metric::AnswersEm.score_rows(&said, &rows, &[]), 50.0);
+        let f1 = Metric::AnswersF1.score_rows(&said, &rows, &[]);
+        assert!((f1 - 100.0 * (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
     }
 }

@@ -1,9 +1,11 @@
 //! Tasks: what text goes in, what text is to come out, and how that is scored.
 
-mod glue;
+mod official;
 mod own;
 
-pub use glue::{GLUE, Recipe, glue, glue_source};
+pub use official::{
+    HubFiles, OFFICIAL, Recipe, hub_files, official, official_fields, official_source,
+};
 pub use own::{Columns, own, own_source, pairs};
 
 use crate::metric::Metric;
@@ -11,13 +13,22 @@ use crate::random::Stream;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// A pair of texts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A pair of texts, and what scoring asks beside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// What the model reads.
     pub source: String,
     /// What it is to write.
     pub target: String,
+    /// The rows that count together, as the answers to one question do in MultiRC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<usize>,
+    /// All right answers where there can be several; empty: `target` alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// The labels of this row, where each row has its own, as ReCoRD has its entities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
 }
 
 /// How a prediction is made for scoring.
@@ -64,8 +75,22 @@ impl Task {
         let count = |label: &String| self.train.iter().filter(|row| row.target == *label).count();
         // Of equally frequent labels the first: `max_by_key` alone would take the last.
         let label = self.labels.iter().rev().max_by_key(|label| count(label))?;
-        let targets: Vec<String> = self.test.iter().map(|row| row.target.clone()).collect();
-        Some(metric.score(&vec![label.clone(); targets.len()], &targets, &self.labels))
+        let always = vec![label.clone(); self.test.len()];
+        Some(metric.score_rows(&always, &self.test, &self.labels))
+    }
+
+    /// The labels that a row's answer is one of: its own, or else the task's.
+    pub fn labels_of<'a>(&'a self, row: &'a Example) -> &'a [String] {
+        match row.candidates.is_empty() {
+            true => &self.labels,
+            false => &row.candidates,
+        }
+    }
+
+    /// Whether every row has labels to weigh, as [`Scoring::Likelihood`] does.
+    pub fn has_labels(&self) -> bool {
+        let mut rows = self.validation.iter().chain(&self.test);
+        !self.labels.is_empty() || rows.all(|row| !row.candidates.is_empty())
     }
 }
 
@@ -119,6 +144,7 @@ mod tests {
         let row = |(i, t): (usize, &&str)| Example {
             source: i.to_string(),
             target: t.to_string(),
+            ..Example::default()
         };
         targets.iter().enumerate().map(row).collect()
     }

@@ -128,6 +128,7 @@ fn examples(name: &str, table: &Table, columns: &Columns) -> Result<Vec<Example>
     let example = |row: &Vec<String>| Example {
         source: own_source(name, &row[text], text2.map(|second| row[second].as_str())),
         target: row[target].trim().to_string(),
+        ..Example::default()
     };
     Ok(table.rows.iter().map(example).collect())
 }

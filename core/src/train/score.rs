@@ -5,8 +5,8 @@ use crate::engine::float_values;
 use crate::t5::{Forward, Inputs, T5, Weights};
 use crate::task::{Example, Scoring, Task};
 use crate::{Error, Result};
-use burn::tensor::Tensor;
-use std::collections::BTreeMap;
+use burn::tensor::{Int, Tensor, TensorData};
+use std::collections::{BTreeMap, HashMap};
 
 /// Rows per forward pass of an evaluation.
 const ROWS: usize = 64;
@@ -28,23 +28,23 @@ pub(crate) type Metrics = BTreeMap<String, f64>;
 impl Scorer<'_> {
     /// Every metric of the task on these rows.
     pub async fn metrics(&self, task: &Task, rows: &[Example], how: Scoring) -> Result<Metrics> {
-        let sources: Vec<&str> = rows.iter().map(|row| row.source.as_str()).collect();
-        let predictions = match how {
+        // Rows that ask the same, as ReCoRD's copies for each answer, are asked once.
+        let (asked, place) = distinct(rows);
+        let sources: Vec<&str> = asked.iter().map(|row| row.source.as_str()).collect();
+        let answers = match how {
             Scoring::Generate => self.generate(&sources).await?,
             Scoring::Likelihood => {
-                let scores = self.log_likelihoods(&sources, &task.labels).await?;
-                scores
-                    .iter()
-                    .map(|row| task.labels[best(row)].clone())
-                    .collect()
+                let labels: Vec<&[String]> = asked.iter().map(|row| task.labels_of(row)).collect();
+                let scores = self.log_likelihoods(&sources, &labels).await?;
+                let likeliest =
+                    |(labels, scores): (&&[String], &Vec<f64>)| labels[best(scores)].clone();
+                labels.iter().zip(&scores).map(likeliest).collect()
             }
         };
-        let targets: Vec<String> = rows.iter().map(|row| row.target.clone()).collect();
+        let predictions: Vec<String> = place.iter().map(|&i| answers[i].clone()).collect();
         let score = |metric: &crate::metric::Metric| {
-            (
-                metric.name().to_string(),
-                metric.score(&predictions, &targets, &task.labels),
-            )
+            let value = metric.score_rows(&predictions, rows, &task.labels);
+            (metric.name().to_string(), value)
         };
         Ok(task.metrics.iter().map(score).collect())
     }
@@ -60,43 +60,56 @@ impl Scorer<'_> {
         Ok((ids, order))
     }
 
-    /// Summed log-probability of each label's tokens with the end token, no length normalisation;
-    /// all labels of a tile of rows in one batch.
+    /// Summed log-probability of each label's tokens with the end token, no length normalisation.
+    /// Each source has labels of its own; those of a tile of sources go through in one batch.
     pub async fn log_likelihoods<S: AsRef<str>>(
         &self,
         sources: &[&str],
-        labels: &[S],
+        labels: &[&[S]],
     ) -> Result<Vec<Vec<f64>>> {
-        if labels.is_empty() {
+        if labels.iter().any(|labels| labels.is_empty()) {
             let message = "this task has no labels to weigh: use --score generate";
             return Err(Error::Setting(message.into()));
         }
-        let label_ids = labels
-            .iter()
-            .map(|label| self.tokenizer.encode(label.as_ref(), 0));
-        let label_ids = label_ids.collect::<Result<Vec<_>>>()?;
+        let mut label_ids: HashMap<&str, Vec<u32>> = HashMap::new();
+        for label in labels.iter().copied().flatten().map(S::as_ref) {
+            if !label_ids.contains_key(label) {
+                label_ids.insert(label, self.tokenizer.encode(label, 0)?);
+            }
+        }
+        let ids_of = |source: usize| {
+            labels[source]
+                .iter()
+                .map(|label| &label_ids[label.as_ref()])
+        };
         let (ids, order) = self.encode(sources)?;
         let forward = Forward::new(self.model, self.weights);
         let mut scores = vec![Vec::new(); sources.len()];
-        for tile in order.chunks((ROWS / labels.len()).max(1)) {
+        for tile in tiles(&order, |source| labels[source].len()) {
             let rows: Vec<Row> = tile.iter().map(|&i| row(&ids[i], &[])).collect();
             let batch = Batch::new(&rows.iter().collect::<Vec<_>>());
             let inputs = Inputs::new(&batch.source, &batch.mask, batch.rows, self.model.device());
             let encoded = forward.encode(&inputs)?; // [rows, length, d]
-            let copies = vec![encoded; labels.len()];
-            let masks = vec![inputs.mask.clone(); labels.len()];
-            let (encoded, mask) = (Tensor::cat(copies, 0), Tensor::cat(masks, 0));
-            let pairs: Vec<Row> = label_ids
+            // A pair per label of each row: the row's encoding and the label's tokens.
+            let pairs: Vec<Row> = tile
                 .iter()
-                .flat_map(|label| tile.iter().map(move |_| row(&[], label)))
+                .flat_map(|&i| ids_of(i).map(|ids| row(&[], ids)))
                 .collect();
+            let copies = |(place, &i): (usize, &usize)| vec![place as i32; labels[i].len()];
+            let places: Vec<i32> = tile.iter().enumerate().flat_map(copies).collect();
+            let places = TensorData::new(places, [pairs.len()]);
+            let places = Tensor::<1, Int>::from_data(places, self.model.device());
+            let (encoded, mask) = (
+                encoded.select(0, places.clone()),
+                inputs.mask.select(0, places),
+            );
             let targets = Batch::new(&pairs.iter().collect::<Vec<_>>());
             let log_p = forward.label_log_probabilities(&targets.labels, &encoded, &mask)?;
             let mut log_p = float_values(log_p).await?.into_iter();
-            for label in &label_ids {
-                for &i in tile {
-                    scores[i].push(log_p.by_ref().take(label.len()).map(f64::from).sum());
-                }
+            for &i in tile {
+                let sum =
+                    |ids: &Vec<u32>| -> f64 { log_p.by_ref().take(ids.len()).map(f64::from).sum() };
+                scores[i] = ids_of(i).map(sum).collect();
             }
         }
         Ok(scores)
@@ -108,7 +121,9 @@ impl Scorer<'_> {
         sources: &[&str],
         labels: &[S],
     ) -> Result<Vec<Vec<f64>>> {
-        let scores = self.log_likelihoods(sources, labels).await?;
+        let scores = self
+            .log_likelihoods(sources, &vec![labels; sources.len()])
+            .await?;
         Ok(scores.iter().map(|row| softmax(row)).collect())
     }
 
@@ -130,6 +145,35 @@ impl Scorer<'_> {
         }
         Ok(texts)
     }
+}
+
+/// The rows that differ in their source, and which of them each row is.
+fn distinct(rows: &[Example]) -> (Vec<&Example>, Vec<usize>) {
+    let (mut asked, mut place, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
+    for row in rows {
+        let at = *seen.entry(row.source.as_str()).or_insert(asked.len());
+        if at == asked.len() {
+            asked.push(row);
+        }
+        place.push(at);
+    }
+    (asked, place)
+}
+
+/// Runs of sources that have about [`ROWS`] labels together, at least one source each.
+fn tiles(order: &[usize], labels: impl Fn(usize) -> usize) -> Vec<&[usize]> {
+    let (mut tiles, mut start, mut pairs) = (Vec::new(), 0, 0);
+    for (place, &source) in order.iter().enumerate() {
+        if place > start && pairs + labels(source) > ROWS {
+            tiles.push(&order[start..place]);
+            (start, pairs) = (place, 0);
+        }
+        pairs += labels(source);
+    }
+    if start < order.len() {
+        tiles.push(&order[start..]);
+    }
+    tiles
 }
 
 fn row(source: &[u32], target: &[u32]) -> Row {
@@ -154,6 +198,27 @@ pub(super) fn best(values: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::{distinct, tiles};
+    use crate::task::Example;
+
+    #[test]
+    fn tiles_hold_every_source_once_and_few_labels() {
+        let order = [4, 2, 0, 1, 3];
+        let labels = |source: usize| [30, 30, 40, 100, 10][source];
+        assert_eq!(tiles(&order, labels), [&[4, 2][..], &[0, 1], &[3]]);
+        assert!(tiles(&[], labels).is_empty());
+    }
+
+    #[test]
+    fn equal_sources_are_asked_once() {
+        let rows = ["a", "b", "a"].map(|source| Example {
+            source: source.into(),
+            ..Example::default()
+        });
+        let (asked, place) = distinct(&rows);
+        assert_eq!((asked.len(), place), (2, vec![0, 1, 0]));
+    }
+
     #[test]
     fn of_equals_the_first() {
         assert_eq!(super::best(&[0.2, 0.4, 0.4]), 1);

@@ -8,6 +8,7 @@ use crate::t5::{T5, Weights};
 use crate::task::{Example, Task};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What comes next.
@@ -75,7 +76,10 @@ impl Session {
         }
         // Room for the longest label or training target, whichever is longer.
         let mut max_target = rows.iter().map(|row| row.target.len()).max().unwrap_or(1);
-        for label in &task.labels {
+        let scored = task.validation.iter().chain(&task.test);
+        let own = scored.flat_map(|row| &row.candidates);
+        let labels: BTreeSet<&String> = task.labels.iter().chain(own).collect();
+        for label in labels {
             max_target = max_target.max(tokenizer.encode(label, 0)?.len());
         }
         let weights = Weights::start(&model, &settings.method, settings.seed)?;

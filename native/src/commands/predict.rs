@@ -7,7 +7,7 @@ use crate::trained::Trained;
 use anyhow::{Context, Result};
 use compacter_core::Error;
 use compacter_core::t5::Storage;
-use compacter_core::task::{Scoring, glue_source, own_source};
+use compacter_core::task::{Scoring, official_source, own_source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
@@ -26,8 +26,8 @@ const ROWS: usize = 64;
 
 /// Answer for a sentence, a file or standard input
 ///
-/// Without sentences, each line of the file or of standard input is one; tasks with two texts
-/// take them separated by a tab. An answer is a line: the answer, then each label's probability.
+/// Without sentences, each line of the file or of standard input is one; tasks with several
+/// texts a row take them separated by tabs. An answer is a line: the answer, then each label's probability.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -106,7 +106,7 @@ fn source(trained: &Trained, line: &str) -> Result<String> {
     let header = trained.predictor.header();
     let texts: Vec<&str> = line.split('\t').collect();
     if trained.config.glue {
-        return Ok(glue_source(
+        return Ok(official_source(
             &header.task,
             &texts,
             header.method.task_prefix,
@@ -142,9 +142,10 @@ fn answer(trained: &Trained, lines: &[String], json: bool) -> Result<()> {
         true => vec![Vec::new(); lines.len()],
         false => trained.predictor.probabilities(&sources)?,
     };
-    let answers: Vec<String> = match header.score {
-        Scoring::Generate => trained.predictor.generate(&sources)?,
-        Scoring::Likelihood => shares
+    // ReCoRD's labels are each row's own, and no part of what was trained.
+    let answers: Vec<String> = match (header.score, header.labels.is_empty()) {
+        (Scoring::Generate, _) | (_, true) => trained.predictor.generate(&sources)?,
+        (Scoring::Likelihood, false) => shares
             .iter()
             .map(|shares| trained.predictor.likeliest(shares).to_string())
             .collect(),

@@ -75,8 +75,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         return output::json(&report);
     }
     output::line(format!("\n{}", report.table()))?;
-    let pair = data::is_pair(&options.data, &report.summary.task);
-    output::line(report.next_steps(pair).trim_end())
+    let texts = data::texts(&options.data, &report.summary.task)?;
+    output::line(report.next_steps(texts).trim_end())
 }
 
 /// The options of the run in `--out`; other settings cannot be given when it goes on.
