@@ -1,12 +1,13 @@
-//! The base model: bundled, a folder in the Hugging Face layout, or sizes alone.
+//! The base model: bundled, a folder in the Hugging Face layout, an id on the Hub, or sizes alone.
 
 use crate::failure::usage;
-use crate::files;
+use crate::hub::{Hub, Snapshot, is_id};
+use crate::{files, shards};
 use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
 use compacter_core::{Device, Error};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -20,7 +21,7 @@ pub(crate) const BUNDLED: &str = "bundled";
 pub(crate) enum Base {
     /// The small T5 inside the program.
     Bundled,
-    /// A folder with config.json, tokenizer.json and model.safetensors.
+    /// A folder with config.json, tokenizer.json and model.safetensors; also one of the Hub's cache.
     Dir(PathBuf),
 }
 
@@ -37,9 +38,32 @@ pub fn open_base(
     Ok((model, tokenizer))
 }
 
+/// The files of a model on the Hub, fetched if need be; none if `model` is none of its: a path that
+/// exists goes first.
+pub(crate) fn snapshot(model: Option<&str>, revision: Option<&str>) -> Result<Option<Snapshot>> {
+    if let Some(id) = model.filter(|name| is_id(name) && !Path::new(name).exists()) {
+        return Hub::from_env()?.model(id, revision).map(Some);
+    }
+    match revision {
+        Some(revision) => Err(usage(format!(
+            "--revision {revision} goes with the id of a model on the Hub, as in --model \
+             google-t5/t5-base"
+        ))),
+        None => Ok(None),
+    }
+}
+
 impl Base {
     /// From `--model`.
     pub(crate) fn new(model: Option<&str>) -> Result<Self> {
+        Self::at(model, None)
+    }
+
+    /// From `--model` and `--revision`; fetches what the cache lacks of a model on the Hub.
+    pub(crate) fn at(model: Option<&str>, revision: Option<&str>) -> Result<Self> {
+        if let Some(snapshot) = snapshot(model, revision)? {
+            return Ok(Self::Dir(snapshot.folder));
+        }
         let Some(name) = model.filter(|name| *name != BUNDLED) else {
             return Ok(Self::Bundled);
         };
@@ -50,10 +74,13 @@ impl Base {
         if T5Config::preset(name).is_some() {
             return Err(usage(format!(
                 "--model {name}: the program holds no weights of {name}; give the folder that has \
-                 its config.json, tokenizer.json and model.safetensors"
+                 its config.json, tokenizer.json and model.safetensors, or fetch it by --model \
+                 google-t5/{name}"
             )));
         }
-        Err(Error::file(name, "no such folder: --model takes a folder, or `bundled`").into())
+        let message = "no such folder: --model takes a folder, an id on the Hub such as \
+                       google-t5/t5-base, or `bundled`";
+        Err(Error::file(name, message).into())
     }
 
     /// Sizes.
@@ -88,7 +115,7 @@ impl Base {
                 let name = "bundled model.safetensors".to_string();
                 Ok(loader.load(&[(name, compacter_assets::WEIGHTS)])?)
             }
-            Self::Dir(dir) => stream(loader, &shards(dir)?),
+            Self::Dir(dir) => stream(loader, &weights(dir)?),
         }
     }
 }
@@ -131,52 +158,38 @@ fn part(dir: &Path, name: &str) -> Result<(Vec<u8>, String)> {
     Ok((files::read(&path)?, path.display().to_string()))
 }
 
-#[derive(serde::Deserialize)]
-struct Index {
-    weight_map: BTreeMap<String, String>,
-}
-
 /// `model.safetensors`, or the files that `model.safetensors.index.json` names.
-fn shards(dir: &Path) -> Result<Vec<PathBuf>> {
+fn weights(dir: &Path) -> Result<Vec<PathBuf>> {
     let single = dir.join("model.safetensors");
     let index = dir.join("model.safetensors.index.json");
-    Ok(if single.is_file() || !index.is_file() {
-        vec![single]
-    } else {
-        let index_file: Index = files::read_json(&index)?;
-        let names: BTreeSet<String> = index_file.weight_map.into_values().collect();
-        if let Some(name) = names.iter().find(|name| name.contains(['/', '\\'])) {
-            let message = format!("`{name}` is outside this folder: a shard is a plain file name");
-            return Err(Error::file(index.display().to_string(), message).into());
-        }
-        names.into_iter().map(|name| dir.join(name)).collect()
-    })
+    if single.is_file() || !index.is_file() {
+        return Ok(vec![single]);
+    }
+    let names = shards::names(&index)?;
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
 }
 
-/// The sizes that `params` and `bench` go by: a published size, `bundled` or a folder.
+/// The sizes that `params` and `bench` go by: a published size, `bundled`, a folder, or the id of a
+/// model on the Hub, of which nothing but config.json is fetched.
 pub(crate) fn sizes(name: &str) -> Result<T5Config> {
-    match T5Config::preset(name) {
-        Some(config) => Ok(config),
-        None if name != BUNDLED && !Path::new(name).is_dir() => Err(usage(format!(
-            "unknown size `{name}`: it is t5-small, t5-base, t5-large, bundled or a folder with a \
-             config.json"
-        ))),
-        None => Base::new(Some(name))?.config(),
+    if let Some(config) = T5Config::preset(name) {
+        return Ok(config);
     }
+    if name == BUNDLED || Path::new(name).is_dir() {
+        return Base::new(Some(name))?.config();
+    }
+    if is_id(name) && !Path::new(name).exists() {
+        return Base::Dir(Hub::from_env()?.config(name, None)?.folder).config();
+    }
+    Err(usage(format!(
+        "unknown size `{name}`: it is t5-small, t5-base, t5-large, bundled, a folder with a \
+         config.json or the id of a model on the Hub"
+    )))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_index_cannot_lead_out_of_its_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let index = r#"{"weight_map": {"a": "../b.safetensors"}}"#;
-        std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
-        let error = shards(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("outside this folder"), "{error}");
-    }
 
     #[test]
     fn sizes_without_weights() {
@@ -188,5 +201,7 @@ mod tests {
                 .to_string()
                 .contains("no weights")
         );
+        let revision = Base::at(Some(BUNDLED), Some("main")).unwrap_err();
+        assert!(revision.to_string().contains("the id of a model"));
     }
 }

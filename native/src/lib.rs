@@ -11,12 +11,14 @@ mod data;
 mod device;
 mod failure;
 mod files;
+mod hub;
 mod interrupt;
 mod options;
 mod output;
 mod progress;
 mod report;
 mod run_dir;
+mod shards;
 mod trained;
 
 pub use base::open_base;

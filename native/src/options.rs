@@ -72,9 +72,12 @@ pub(crate) struct TrainOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) data: DataOptions,
-    /// Folder in the Hugging Face layout, or `bundled` [default: bundled]
-    #[arg(long, value_name = "DIR", help_heading = "Model and method")]
+    /// Folder, id on the Hub (owner/name) or `bundled` [default: bundled]
+    #[arg(long, value_name = "DIR|ID", help_heading = "Model and method")]
     pub(crate) model: Option<String>,
+    /// Branch, tag or commit of a model on the Hub [default: main]
+    #[arg(long, value_name = "REVISION", help_heading = "Model and method")]
+    pub(crate) revision: Option<String>,
     /// What frozen weights are kept as: f32, f16 or int8 [default: f32]
     #[arg(long, value_name = "TYPE", help_heading = "Model and method")]
     pub(crate) weights: Option<Storage>,

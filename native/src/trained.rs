@@ -67,7 +67,8 @@ impl Trained {
         let adapter = files::read(&adapter_path)?;
         let (device, name) = device::open(device)?;
         output::say(format!("run: {}; device: {name}", path.display()));
-        let base = Base::new(config.options.model.as_deref())?;
+        let (model, revision) = (&config.options.model, &config.options.revision);
+        let base = Base::at(model.as_deref(), revision.as_deref())?;
         let tokenizer = Arc::new(base.tokenizer()?);
         let storage = weights.or(config.options.weights).unwrap_or_default();
         let model = Arc::new(base.model(base.config()?, storage, &device)?);

@@ -23,8 +23,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// t5-small, t5-base, t5-large, bundled or a folder
-    #[arg(long, value_name = "SIZE|DIR", default_value = "t5-small")]
+    /// t5-small, t5-base, t5-large, bundled, a folder or an id on the Hub
+    #[arg(long, value_name = "SIZE|DIR|ID", default_value = "t5-small")]
     size: String,
     /// Methods, separated by commas
     #[arg(

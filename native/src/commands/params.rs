@@ -10,14 +10,15 @@ const EXAMPLES: &str = "\
 Examples:
   compacter params --model t5-base
   compacter params --model t5-small --method compacter,compacter++
-  compacter params --model path/to/t5 --json";
+  compacter params --model path/to/t5 --json
+  compacter params --model google/t5-v1_1-base   fetches its config.json";
 
 /// Count what each method trains
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// t5-small, t5-base, t5-large, bundled or a folder
-    #[arg(long, value_name = "SIZE|DIR", default_value = "t5-base")]
+    /// t5-small, t5-base, t5-large, bundled, a folder or an id on the Hub
+    #[arg(long, value_name = "SIZE|DIR|ID", default_value = "t5-base")]
     model: String,
     /// Every method, which is also the default
     #[arg(long, conflicts_with = "method")]

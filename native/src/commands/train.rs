@@ -1,6 +1,6 @@
 //! `compacter train`: options to a session, events to progress and files, a report at the end.
 
-use crate::base::Base;
+use crate::base::{Base, snapshot};
 use crate::failure::usage;
 use crate::options::{TrainOptions, seeds};
 use crate::progress::Progress;
@@ -20,6 +20,7 @@ Examples:
   compacter train                              the bundled T5 on the bundled reviews, compacter++
   compacter train --task topics --method adapter --epochs 5
   compacter train --task rte --data glue/RTE --model t5-small/ --device gpu
+  compacter train --model google-t5/t5-small --task glue/rte   both fetched from the Hub
   compacter train --model t5-base/ --weights int8   a quarter of the memory for what is frozen
   compacter train --data mine.csv --text body --label kind --seeds 3
   compacter train --data pairs.jsonl --text question --target answer
@@ -114,7 +115,8 @@ impl Start {
 
 /// One run per seed in directories inside the run's own; finished ones are not repeated.
 fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Report> {
-    let config = Base::new(options.model.as_deref())?.config()?;
+    let options = &pinned(options)?;
+    let config = Base::at(options.model.as_deref(), options.revision.as_deref())?.config()?;
     let method = options.method(&config)?;
     let task = data::load(&options.data, method.task_prefix)?;
     let folder = match &options.out {
@@ -157,6 +159,16 @@ fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Re
     Ok(report)
 }
 
+/// These options with the commit of a model on the Hub in place of its branch or tag, so that the
+/// run goes on, and answers, with the weights it was trained on whatever the branch becomes.
+fn pinned(options: &TrainOptions) -> Result<TrainOptions> {
+    let mut options = options.clone();
+    if let Some(snapshot) = snapshot(options.model.as_deref(), options.revision.as_deref())? {
+        options.revision = Some(snapshot.commit);
+    }
+    Ok(options)
+}
+
 fn resume_command(out: &Path) -> String {
     format!("{} train --resume --out {}", invocation(), quoted(out))
 }
@@ -170,7 +182,8 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
             return files::read_json(&summary);
         }
     }
-    let base = Base::new(options.model.as_deref())?;
+    let options = &pinned(options)?;
+    let base = Base::at(options.model.as_deref(), options.revision.as_deref())?;
     let config = base.config()?;
     let method = options.method(&config)?;
     let task = data::load(&options.data, method.task_prefix)?;
