@@ -15,6 +15,9 @@ pub const WEIGHTS: &[u8] = include_bytes!("../t5-nano/model.safetensors");
 /// Name of the bundled T5.
 pub const MODEL_NAME: &str = "t5-nano";
 
+/// The font of the app and of figures: Geist (SIL Open Font License), Latin letters alone.
+pub const FONT: &[u8] = include_bytes!("../fonts/Geist-variable-latin1.ttf");
+
 /// Names of the bundled data sets.
 pub const DATA_NAMES: [&str; 4] = ["reviews", "topics", "intents", "questions"];
 

@@ -1,7 +1,7 @@
 //! The paper's Figure 1: score against trained parameters, the area of a dot its memory.
 
-use super::svg::{Anchor, Svg};
-use super::{Label, method_colour, place_names};
+use super::picture::{Anchor, Picture, Shape};
+use super::{INKS, Label, method_colour, place_names};
 
 /// One run, or one point of the paper.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +36,6 @@ pub struct Pareto {
 const SIZE: [f64; 2] = [760.0, 480.0];
 /// Left, top, right and bottom of the plot itself.
 const AREA: [f64; 4] = [72.0, 24.0, 736.0, 404.0];
-/// Ground, ink, dim, line; on light and on dark.
-const INKS: [[u32; 4]; 2] = [
-    [0xffffff, 0x191b20, 0x5b6170, 0xdfe1e6],
-    [0x0f1014, 0xe8e9ed, 0x9ba0ad, 0x2a2d36],
-];
-
 impl Dot {
     /// Radius in points: the area is the memory.
     pub fn radius(&self) -> f64 {
@@ -101,58 +95,68 @@ impl Pareto {
 
     /// The figure as SVG; a run without a score is left out.
     pub fn svg(&self, dark: bool) -> String {
+        self.picture(dark).svg()
+    }
+
+    /// The figure as shapes; a run without a score is left out.
+    pub fn picture(&self, dark: bool) -> Picture {
         let mut known = self.clone();
         known.dots.retain(|dot| dot.score.is_finite());
         known.draw(dark)
     }
 
-    fn draw(&self, dark: bool) -> String {
+    fn draw(&self, dark: bool) -> Picture {
         let [ground, ink, dim, line] = INKS[usize::from(dark)];
-        let mut svg = Svg::new(SIZE[0], SIZE[1], ground);
-        self.axes(&mut svg, ink, dim, line);
+        let mut picture = Picture::new(SIZE, ground);
+        self.axes(&mut picture, ink, dim, line);
         if let Some(majority) = self.majority {
             let [_, y] = self.place(1.0, majority);
-            svg.line(&[[AREA[0], y], [AREA[2], y]], dim, 1.0, "1 3");
+            picture.shapes.push(Shape::Line {
+                points: vec![[AREA[0], y], [AREA[2], y]],
+                colour: dim,
+                width: 1.0,
+                dash: Some([1.0, 3.0]),
+            });
             let words = "always the most frequent label";
-            svg.text([AREA[2] - 4.0, y - 4.0], Anchor::End, dim, words);
+            picture.text([AREA[2] - 4.0, y - 4.0], Anchor::End, dim, words);
         }
         let frontier = self.frontier();
         if frontier.len() > 1 {
             let at = |dot: &&Dot| self.place(dot.trainable, dot.score);
             let points: Vec<_> = frontier.iter().map(at).collect();
-            svg.line(&points, dim, 1.0, "");
+            picture.line(&points, dim);
         }
-        self.draw_dots(&mut svg, dark, dim);
-        svg.finish()
+        self.draw_dots(&mut picture, dark, dim);
+        picture
     }
 
-    fn axes(&self, svg: &mut Svg, ink: u32, dim: u32, line: u32) {
+    fn axes(&self, picture: &mut Picture, ink: u32, dim: u32, line: u32) {
         let [left, top, right, bottom] = AREA;
         let [first, last] = self.decades();
         for decade in first as i32..=last.floor() as i32 {
             let count = 10f64.powi(decade);
             let [x, _] = self.place(count, 0.0);
-            svg.line(&[[x, top], [x, bottom]], line, 1.0, "");
+            picture.line(&[[x, top], [x, bottom]], line);
             let share = 100.0 * count / self.parameters.max(1) as f64;
-            svg.text([x, bottom + 18.0], Anchor::Middle, ink, &short(count));
-            svg.text([x, bottom + 34.0], Anchor::Middle, dim, &percent(share));
+            picture.text([x, bottom + 18.0], Anchor::Middle, ink, &short(count));
+            picture.text([x, bottom + 34.0], Anchor::Middle, dim, &percent(share));
         }
         let [low, high] = self.scores();
         let step = if high - low > 40.0 { 10.0 } else { 5.0 };
         for index in 0..=((high - low) / step) as usize {
             let score = low + step * index as f64;
             let [_, y] = self.place(1.0, score);
-            svg.line(&[[left, y], [right, y]], line, 1.0, "");
+            picture.line(&[[left, y], [right, y]], line);
             let words = format!("{score:.0}");
-            svg.text([left - 8.0, y + 4.0], Anchor::End, ink, &words);
+            picture.text([left - 8.0, y + 4.0], Anchor::End, ink, &words);
         }
         let middle = (left + right) / 2.0;
         let words = "trained parameters, and their share of the model";
-        svg.text([middle, bottom + 56.0], Anchor::Middle, ink, words);
-        svg.upwards([24.0, (top + bottom) / 2.0], ink, &self.score);
+        picture.text([middle, bottom + 56.0], Anchor::Middle, ink, words);
+        picture.upwards([24.0, (top + bottom) / 2.0], ink, &self.score);
     }
 
-    fn draw_dots(&self, svg: &mut Svg, dark: bool, dim: u32) {
+    fn draw_dots(&self, picture: &mut Picture, dark: bool, dim: u32) {
         let label = |dot: &Dot| {
             let [x, y] = self.place(dot.trainable, dot.score);
             Label {
@@ -176,7 +180,13 @@ impl Pareto {
                 "{}: {} trained, {:.1} %",
                 dot.name, dot.trainable, dot.score
             );
-            svg.circle(at, dot.radius(), colour, opacity, &title);
+            picture.shapes.push(Shape::Circle {
+                at,
+                radius: dot.radius(),
+                colour,
+                opacity,
+                title,
+            });
         }
         for (dot, place) in dots.iter().zip(places) {
             let Some([x, y]) = place else { continue };
@@ -185,7 +195,7 @@ impl Pareto {
                 false => method_colour(&dot.method, dark),
             };
             let at = [f64::from(x), f64::from(y) + 11.0];
-            svg.text(at, Anchor::Start, colour, &dot.name);
+            picture.text(at, Anchor::Start, colour, &dot.name);
         }
     }
 }

@@ -13,7 +13,6 @@ pub mod mirror;
 #[cfg(target_arch = "wasm32")]
 mod page;
 mod panels;
-mod paper;
 pub mod state;
 #[cfg(target_arch = "wasm32")]
 mod store;

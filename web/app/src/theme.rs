@@ -57,10 +57,7 @@ const LIGHT: Palette = Palette {
 pub(crate) fn install(context: &Context) {
     let mut fonts = FontDefinitions::empty();
     let files: [(&str, &'static [u8]); 2] = [
-        (
-            "words",
-            include_bytes!("../fonts/Geist-variable-latin1.ttf"),
-        ),
+        ("words", compacter_assets::FONT),
         (
             "numbers",
             include_bytes!("../fonts/JetBrainsMono-latin1.ttf"),

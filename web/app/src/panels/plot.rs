@@ -2,9 +2,9 @@
 
 use super::{fixed_plot, memory, share, thousands, weak};
 use crate::colours;
-use crate::paper::GHOSTS;
 use crate::state::{Run, State};
 use compacter_core::figure::{Label, place_names};
+use compacter_core::paper::GLUE;
 use eframe::egui::{Align2, Button, Color32, RichText, Sense, Stroke, Ui, Visuals, pos2, vec2};
 use egui_plot::{
     AxisHints, GridInput, GridMark, HLine, HoverPosition, Line, LineStyle, MarkerShape, PlotPoint,
@@ -188,14 +188,14 @@ fn ghosts<'a>(
     visuals: &Visuals,
     names: &mut Vec<Name<'a>>,
 ) {
-    for ghost in GHOSTS {
-        let at = [(ghost.percent / 100.0 * parameters).log10(), ghost.score];
+    for ghost in GLUE.rows {
+        let at = [(ghost.percent / 100.0 * parameters).log10(), ghost.average];
         let colour = colours::method(ghost.method, visuals).gamma_multiply(0.3);
         let words = format!(
             "{}, in the paper\n{} of T5-base, GLUE average {:.1} %",
             ghost.method,
             share(ghost.percent),
-            ghost.score
+            ghost.average
         );
         plot.points(dot(words, at, GHOST, colour));
         names.push((ghost.method, at, GHOST, visuals.weak_text_color(), true));

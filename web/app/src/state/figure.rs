@@ -1,8 +1,8 @@
 //! The plot as a picture of its own.
 
 use super::{Run, State, Todo};
-use crate::paper::GHOSTS;
 use compacter_core::figure::{Dot, Pareto};
+use compacter_core::paper::GLUE;
 
 impl State {
     /// Saves the paper's Figure 1 of the runs made here, as SVG or as pixels.
@@ -37,11 +37,11 @@ impl State {
             })
         };
         let mut dots: Vec<Dot> = self.runs.iter().filter_map(own).collect();
-        let ghosts = GHOSTS.iter().filter(|_| self.ghosts).map(|ghost| Dot {
+        let ghosts = GLUE.rows.iter().filter(|_| self.ghosts).map(|ghost| Dot {
             name: ghost.method.into(),
             method: ghost.method.into(),
             trainable: ghost.percent / 100.0 * parameters as f64,
-            score: ghost.score,
+            score: ghost.average,
             bytes: None,
             ghost: true,
         });
