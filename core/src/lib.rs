@@ -53,6 +53,7 @@ pub mod packing;
 pub mod random;
 pub mod t5;
 pub mod task;
+pub mod tensor_file;
 pub mod train;
 
 #[cfg(feature = "engine")]

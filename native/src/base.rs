@@ -5,22 +5,28 @@ use crate::files;
 use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
+use compacter_core::tensor_file::is_torch;
 use compacter_core::{Device, Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The name of the bundled model.
 pub(crate) const BUNDLED: &str = "bundled";
 
+/// The sizes, in a folder in the Hugging Face layout.
+pub(crate) const CONFIG: &str = "config.json";
+/// Text to ids, there.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+
 /// Where a base comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Base {
     /// The small T5 inside the program.
     Bundled,
-    /// A folder with config.json, tokenizer.json and model.safetensors.
+    /// A folder with config.json, tokenizer.json and model.safetensors or pytorch_model.bin.
     Dir(PathBuf),
 }
 
@@ -56,27 +62,32 @@ impl Base {
         Err(Error::file(name, "no such folder: --model takes a folder, or `bundled`").into())
     }
 
+    /// One of its small files, `config.json` or `tokenizer.json`, and its name for errors.
+    pub(crate) fn part(&self, name: &str) -> Result<(Vec<u8>, String)> {
+        match self {
+            Self::Bundled => {
+                let bytes = match name {
+                    CONFIG => compacter_assets::CONFIG,
+                    _ => compacter_assets::TOKENIZER,
+                };
+                Ok((bytes.to_vec(), format!("bundled {name}")))
+            }
+            Self::Dir(dir) => {
+                let path = dir.join(name);
+                Ok((files::read(&path)?, path.display().to_string()))
+            }
+        }
+    }
+
     /// Sizes.
     pub(crate) fn config(&self) -> Result<T5Config> {
-        let (bytes, name) = match self {
-            Self::Bundled => (
-                compacter_assets::CONFIG.to_vec(),
-                "bundled config.json".into(),
-            ),
-            Self::Dir(dir) => part(dir, "config.json")?,
-        };
+        let (bytes, name) = self.part(CONFIG)?;
         Ok(T5Config::from_json(&bytes, &name)?)
     }
 
     /// Text to ids.
     pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
-        let (bytes, name) = match self {
-            Self::Bundled => (
-                compacter_assets::TOKENIZER.to_vec(),
-                "bundled tokenizer.json".into(),
-            ),
-            Self::Dir(dir) => part(dir, "tokenizer.json")?,
-        };
+        let (bytes, name) = self.part(TOKENIZER)?;
         Ok(Tokenizer::from_bytes(&bytes, &name)?)
     }
 
@@ -103,9 +114,14 @@ fn stream(mut loader: Loader, paths: &[PathBuf]) -> Result<T5> {
         let length = file.metadata().map_err(failed)?.len();
         let mut header = Vec::new();
         read(&mut file, 0..length.min(8), &mut header).map_err(failed)?;
-        let end = Loader::header_bytes(&name, &header)? as u64;
-        read(&mut file, 0..length.min(end), &mut header).map_err(failed)?;
-        loader.header(&name, &header, Some(length))?;
+        if is_torch(&header) {
+            file.rewind().map_err(failed)?;
+            loader.torch(&name, BufReader::new(&file))?;
+        } else {
+            let end = Loader::header_bytes(&name, &header)? as u64;
+            read(&mut file, 0..length.min(end), &mut header).map_err(failed)?;
+            loader.header(&name, &header, Some(length))?;
+        }
         files.insert(name, file);
     }
     let mut bytes = Vec::new();
@@ -126,31 +142,39 @@ fn read(file: &mut File, range: Range<u64>, bytes: &mut Vec<u8>) -> std::io::Res
     Ok(())
 }
 
-fn part(dir: &Path, name: &str) -> Result<(Vec<u8>, String)> {
-    let path = dir.join(name);
-    Ok((files::read(&path)?, path.display().to_string()))
-}
-
 #[derive(serde::Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// `model.safetensors`, or the files that `model.safetensors.index.json` names.
-fn shards(dir: &Path) -> Result<Vec<PathBuf>> {
-    let single = dir.join("model.safetensors");
-    let index = dir.join("model.safetensors.index.json");
-    Ok(if single.is_file() || !index.is_file() {
-        vec![single]
-    } else {
-        let index_file: Index = files::read_json(&index)?;
-        let names: BTreeSet<String> = index_file.weight_map.into_values().collect();
-        if let Some(name) = names.iter().find(|name| name.contains(['/', '\\'])) {
-            let message = format!("`{name}` is outside this folder: a shard is a plain file name");
-            return Err(Error::file(index.display().to_string(), message).into());
+/// Names of weights in the Hugging Face layout, the ones to prefer first; each is a file, or an
+/// index of files.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+/// `model.safetensors`, or the files that `model.safetensors.index.json` names; else the same of
+/// `pytorch_model.bin`.
+pub(crate) fn shards(dir: &Path) -> Result<Vec<PathBuf>> {
+    for name in WEIGHTS {
+        let (single, index) = (dir.join(name), dir.join(format!("{name}.index.json")));
+        if single.is_file() {
+            return Ok(vec![single]);
         }
-        names.into_iter().map(|name| dir.join(name)).collect()
-    })
+        if index.is_file() {
+            return indexed(dir, &index);
+        }
+    }
+    // Its absence is reported by whoever opens it.
+    Ok(vec![dir.join(WEIGHTS[0])])
+}
+
+fn indexed(dir: &Path, index: &Path) -> Result<Vec<PathBuf>> {
+    let index_file: Index = files::read_json(index)?;
+    let names: BTreeSet<String> = index_file.weight_map.into_values().collect();
+    if let Some(name) = names.iter().find(|name| name.contains(['/', '\\'])) {
+        let message = format!("`{name}` is outside this folder: a shard is a plain file name");
+        return Err(Error::file(index.display().to_string(), message).into());
+    }
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
 }
 
 /// The sizes that `params` and `bench` go by: a published size, `bundled` or a folder.

@@ -14,6 +14,7 @@ mod files;
 mod interrupt;
 mod options;
 mod output;
+mod plain;
 mod progress;
 mod report;
 mod run_dir;
