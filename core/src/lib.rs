@@ -57,6 +57,7 @@ pub mod report;
 pub mod sweep;
 pub mod t5;
 pub mod task;
+pub mod tensor_file;
 pub mod train;
 
 #[cfg(feature = "engine")]

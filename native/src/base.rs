@@ -6,22 +6,29 @@ use crate::{files, shards};
 use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
+use compacter_core::tensor_file::is_torch;
 use compacter_core::{Device, Error};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The name of the bundled model.
 pub(crate) const BUNDLED: &str = "bundled";
 
+/// The sizes, in a folder in the Hugging Face layout.
+pub(crate) const CONFIG: &str = "config.json";
+/// Text to ids, there.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+
 /// Where a base comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Base {
     /// The small T5 inside the program.
     Bundled,
-    /// A folder with config.json, tokenizer.json and model.safetensors; also one of the Hub's cache.
+    /// A folder with config.json, tokenizer.json and model.safetensors or pytorch_model.bin; also one
+    /// of the Hub's cache.
     Dir(PathBuf),
 }
 
@@ -83,27 +90,32 @@ impl Base {
         Err(Error::file(name, message).into())
     }
 
+    /// One of its small files, `config.json` or `tokenizer.json`, and its name for errors.
+    pub(crate) fn part(&self, name: &str) -> Result<(Vec<u8>, String)> {
+        match self {
+            Self::Bundled => {
+                let bytes = match name {
+                    CONFIG => compacter_assets::CONFIG,
+                    _ => compacter_assets::TOKENIZER,
+                };
+                Ok((bytes.to_vec(), format!("bundled {name}")))
+            }
+            Self::Dir(dir) => {
+                let path = dir.join(name);
+                Ok((files::read(&path)?, path.display().to_string()))
+            }
+        }
+    }
+
     /// Sizes.
     pub(crate) fn config(&self) -> Result<T5Config> {
-        let (bytes, name) = match self {
-            Self::Bundled => (
-                compacter_assets::CONFIG.to_vec(),
-                "bundled config.json".into(),
-            ),
-            Self::Dir(dir) => part(dir, "config.json")?,
-        };
+        let (bytes, name) = self.part(CONFIG)?;
         Ok(T5Config::from_json(&bytes, &name)?)
     }
 
     /// Text to ids.
     pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
-        let (bytes, name) = match self {
-            Self::Bundled => (
-                compacter_assets::TOKENIZER.to_vec(),
-                "bundled tokenizer.json".into(),
-            ),
-            Self::Dir(dir) => part(dir, "tokenizer.json")?,
-        };
+        let (bytes, name) = self.part(TOKENIZER)?;
         Ok(Tokenizer::from_bytes(&bytes, &name)?)
     }
 
@@ -115,7 +127,7 @@ impl Base {
                 let name = "bundled model.safetensors".to_string();
                 Ok(loader.load(&[(name, compacter_assets::WEIGHTS)])?)
             }
-            Self::Dir(dir) => stream(loader, &weights(dir)?),
+            Self::Dir(dir) => stream(loader, &weight_files(dir)?),
         }
     }
 }
@@ -130,9 +142,14 @@ fn stream(mut loader: Loader, paths: &[PathBuf]) -> Result<T5> {
         let length = file.metadata().map_err(failed)?.len();
         let mut header = Vec::new();
         read(&mut file, 0..length.min(8), &mut header).map_err(failed)?;
-        let end = Loader::header_bytes(&name, &header)? as u64;
-        read(&mut file, 0..length.min(end), &mut header).map_err(failed)?;
-        loader.header(&name, &header, Some(length))?;
+        if is_torch(&header) {
+            file.rewind().map_err(failed)?;
+            loader.torch(&name, BufReader::new(&file))?;
+        } else {
+            let end = Loader::header_bytes(&name, &header)? as u64;
+            read(&mut file, 0..length.min(end), &mut header).map_err(failed)?;
+            loader.header(&name, &header, Some(length))?;
+        }
         files.insert(name, file);
     }
     let mut bytes = Vec::new();
@@ -153,19 +170,28 @@ fn read(file: &mut File, range: Range<u64>, bytes: &mut Vec<u8>) -> std::io::Res
     Ok(())
 }
 
-fn part(dir: &Path, name: &str) -> Result<(Vec<u8>, String)> {
-    let path = dir.join(name);
-    Ok((files::read(&path)?, path.display().to_string()))
+/// Names of weights in the Hugging Face layout, the ones to prefer first; each is a file, or an
+/// index of files.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+/// `model.safetensors`, or the files that `model.safetensors.index.json` names; else the same of
+/// `pytorch_model.bin`.
+pub(crate) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    for name in WEIGHTS {
+        let (single, index) = (dir.join(name), dir.join(format!("{name}.index.json")));
+        if single.is_file() {
+            return Ok(vec![single]);
+        }
+        if index.is_file() {
+            return indexed(dir, &index);
+        }
+    }
+    // Its absence is reported by whoever opens it.
+    Ok(vec![dir.join(WEIGHTS[0])])
 }
 
-/// `model.safetensors`, or the files that `model.safetensors.index.json` names.
-fn weights(dir: &Path) -> Result<Vec<PathBuf>> {
-    let single = dir.join("model.safetensors");
-    let index = dir.join("model.safetensors.index.json");
-    if single.is_file() || !index.is_file() {
-        return Ok(vec![single]);
-    }
-    let names = shards::names(&index)?;
+fn indexed(dir: &Path, index: &Path) -> Result<Vec<PathBuf>> {
+    let names = shards::names(index)?;
     Ok(names.into_iter().map(|name| dir.join(name)).collect())
 }
 

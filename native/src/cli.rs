@@ -1,6 +1,8 @@
 //! The subcommands, their dispatch and the exit code.
 
-use crate::commands::{bench, completions, devices, eval, params, predict, train};
+use crate::commands::{
+    bench, completions, devices, eval, export, import, inspect, merge, params, predict, train,
+};
 use crate::failure::{exit_code, is_broken_pipe};
 use crate::output;
 use clap::{Parser, Subcommand};
@@ -32,6 +34,14 @@ enum Command {
     Eval(Box<eval::Args>),
     /// Answer for a sentence, a file or standard input
     Predict(predict::Args),
+    /// Say what an adapter, a run or a model file is
+    Inspect(inspect::Args),
+    /// Write a trained run as a plain Hugging Face T5
+    Merge(merge::Args),
+    /// Write a trained adapter in the form of the AdapterHub library
+    Export(export::Args),
+    /// Take over an adapter of the AdapterHub library
+    Import(import::Args),
     /// Count what each method trains
     Params(params::Args),
     /// List the devices to compute on
@@ -48,6 +58,10 @@ pub fn main_from_args() -> ExitCode {
         Command::Train(args) => train::run(*args),
         Command::Eval(args) => eval::run(*args),
         Command::Predict(args) => predict::run(args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(args),
         Command::Params(args) => params::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -15,6 +15,7 @@ mod hub;
 mod interrupt;
 mod options;
 mod output;
+mod plain;
 mod progress;
 mod report;
 mod run_dir;

@@ -6,6 +6,7 @@ use crate::options::TrainOptions;
 use crate::run_dir::{ADAPTER, CONFIG};
 use crate::{device, files, output};
 use anyhow::Result;
+use compacter_core::artifact::Header;
 use compacter_core::t5::Storage;
 use compacter_core::train::{Predictor, Settings};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,40 @@ impl MadeBy {
     }
 }
 
+/// The files of a trained run.
+pub(crate) struct Files {
+    /// Its directory.
+    pub(crate) path: PathBuf,
+    pub(crate) config: RunConfig,
+    /// The bytes of its adapter file.
+    pub(crate) adapter: Vec<u8>,
+    /// That file's name, for errors.
+    pub(crate) name: String,
+}
+
+impl Files {
+    /// Reads those of a run, by default the newest in `runs`.
+    pub(crate) fn open(run: Option<&Path>) -> Result<Self> {
+        let path = match run {
+            Some(path) => path.to_path_buf(),
+            None => newest()?,
+        };
+        let config = files::read_json(&path.join(CONFIG))?;
+        let adapter = path.join(ADAPTER);
+        Ok(Self {
+            config,
+            adapter: files::read(&adapter)?,
+            name: adapter.display().to_string(),
+            path,
+        })
+    }
+
+    /// What the adapter file says of itself.
+    pub(crate) fn header(&self) -> Result<Header> {
+        Ok(Header::read(&self.adapter, &self.name)?)
+    }
+}
+
 /// A trained run, loaded.
 pub(crate) struct Trained {
     pub(crate) config: RunConfig,
@@ -58,13 +93,12 @@ pub(crate) struct Trained {
 impl Trained {
     /// Loads a run, by default the newest in `runs`, over weights kept as in training unless said.
     pub(crate) fn load(run: Option<&Path>, device: &str, weights: Option<Storage>) -> Result<Self> {
-        let path = match run {
-            Some(path) => path.to_path_buf(),
-            None => newest()?,
-        };
-        let config: RunConfig = files::read_json(&path.join(CONFIG))?;
-        let adapter_path = path.join(ADAPTER);
-        let adapter = files::read(&adapter_path)?;
+        let Files {
+            path,
+            config,
+            adapter,
+            name: file,
+        } = Files::open(run)?;
         let (device, name) = device::open(device)?;
         output::say(format!("run: {}; device: {name}", path.display()));
         let (model, revision) = (&config.options.model, &config.options.revision);
@@ -72,7 +106,6 @@ impl Trained {
         let tokenizer = Arc::new(base.tokenizer()?);
         let storage = weights.or(config.options.weights).unwrap_or_default();
         let model = Arc::new(base.model(base.config()?, storage, &device)?);
-        let file = adapter_path.display().to_string();
         let predictor = Predictor::new(model, tokenizer, &adapter, &file)?;
         Ok(Self { config, predictor })
     }

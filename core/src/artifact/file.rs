@@ -3,7 +3,8 @@
 use super::{Header, write};
 use crate::engine::float_values;
 use crate::method::{Group, Method, Part};
-use crate::t5::{T5, T5Config, Weights, read_safetensors, upload};
+use crate::t5::{T5, T5Config, Weights, upload};
+use crate::tensor_file::read_safetensors;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 

@@ -57,12 +57,20 @@ impl Header {
     pub fn read(bytes: &[u8], file: &str) -> Result<Self> {
         let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes)
             .map_err(|e| Error::file(file, format!("not an adapter file: {e}")))?;
-        let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
-        let Some(text) = text else {
-            return Err(Error::file(
-                file,
-                "not an adapter file: its metadata has no `compacter`",
-            ));
+        let found = match metadata.metadata() {
+            Some(metadata) => Self::find(metadata, file)?,
+            None => None,
+        };
+        found.ok_or_else(|| {
+            let message = "not an adapter file: its metadata has no `compacter`";
+            Error::file(file, message)
+        })
+    }
+
+    /// Takes it out of the metadata of a safetensors file; `None` if that is no adapter file.
+    pub fn find(metadata: &HashMap<String, String>, file: &str) -> Result<Option<Self>> {
+        let Some(text) = metadata.get(KEY) else {
+            return Ok(None);
         };
         let header: Self = serde_json::from_str(text)
             .map_err(|e| Error::file(file, format!("the adapter's metadata is unreadable: {e}")))?;
@@ -70,7 +78,7 @@ impl Header {
             let message = format!("adapter version {}, expected {VERSION}", header.version);
             return Err(Error::file(file, message));
         }
-        Ok(header)
+        Ok(Some(header))
     }
 }
 

@@ -6,4 +6,6 @@ mod presets;
 mod spec;
 
 pub use presets::{NAMES, Overrides};
-pub use spec::{Adapters, BaseTrains, Group, Init, Layer, Method, Part, Place, RULE, Site};
+pub use spec::{
+    AdapterInput, Adapters, BaseTrains, Group, Init, Layer, Method, Part, Place, RULE, Site,
+};

@@ -1,7 +1,7 @@
 //! The paper's methods as presets of [`Method`], with the published settings.
 
-use super::{Adapters, BaseTrains, Layer, Method, Site};
-use crate::t5::T5Config;
+use super::{AdapterInput, Adapters, BaseTrains, Layer, Method, Site};
+use crate::t5::{Activation, T5Config};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,8 @@ impl Method {
                     sites,
                     layer,
                     bottleneck,
+                    activation: Activation::GeluNew,
+                    input: AdapterInput::Sublayer,
                 })
             }
             None => {

@@ -1,6 +1,6 @@
 //! The specification of a method and the tensors and counts that follow from it.
 
-use crate::t5::{Stack, T5Config};
+use crate::t5::{Activation, Stack, T5Config};
 use serde::{Deserialize, Serialize};
 
 /// A kind of place in T5 where an adapter can go; none follows cross attention (paper §4).
@@ -55,7 +55,19 @@ pub enum Layer {
     },
 }
 
-/// Bottleneck adapters: `y + up(gelu_new(down(y)))`.
+/// What an adapter computes with, y being the output of the sublayer before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterInput {
+    /// y alone (the paper and its code).
+    #[default]
+    Sublayer,
+    /// The residual stream after it: h + y, h being the block's input (the AdapterHub library's
+    /// compacter++ in T5).
+    Residual,
+}
+
+/// Bottleneck adapters: `y + up(activation(down(y)))`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adapters {
     /// Where they go.
@@ -64,6 +76,17 @@ pub struct Adapters {
     pub layer: Layer,
     /// Width between the two projections.
     pub bottleneck: usize,
+    /// Between the two projections.
+    #[serde(default = "gelu_new")]
+    pub activation: Activation,
+    /// What they compute with.
+    #[serde(default)]
+    pub input: AdapterInput,
+}
+
+/// The published activation, and that of adapter files which do not name one.
+fn gelu_new() -> Activation {
+    Activation::GeluNew
 }
 
 /// What of the base is trained.
@@ -74,6 +97,8 @@ pub enum BaseTrains {
     All,
     /// Every RMS norm weight, also in layers without an adapter.
     LayerNorms,
+    /// No tensor (paper §5.3).
+    Nothing,
 }
 
 /// A method of the paper's Table 1, with its resolved sizes.
@@ -240,8 +265,12 @@ impl Method {
     /// Names of the base's tensors that are trained.
     pub fn trained_base(&self, config: &T5Config) -> Vec<(String, Vec<usize>)> {
         let mut tensors = config.tensors();
-        if self.base == BaseTrains::LayerNorms {
-            tensors.retain(|(name, _)| name.ends_with("layer_norm.weight"));
+        match self.base {
+            BaseTrains::All => {}
+            BaseTrains::LayerNorms => {
+                tensors.retain(|(name, _)| name.ends_with("layer_norm.weight"));
+            }
+            BaseTrains::Nothing => tensors.clear(),
         }
         tensors
     }

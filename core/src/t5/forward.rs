@@ -224,7 +224,8 @@ impl<'a> Forward<'a> {
         block: usize,
         layer: usize,
     ) -> Result<Tensor<2>> {
-        Ok(x + self.drop(self.adapter(y, stack, block, layer)?))
+        let y = self.adapter(&x, y, stack, block, layer)?;
+        Ok(x + self.drop(y))
     }
 
     /// Vocabulary logits `[rows, vocab]` of decoder outputs `[rows, d_model]`.

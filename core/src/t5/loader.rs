@@ -2,14 +2,17 @@
 //! alone, and no more than one tensor is ever in memory beside the device.
 
 use super::model::{Weight, two_dims};
-use super::weights::{Floats, not_whole};
 use super::{Storage, T5, T5Config};
 use crate::engine::float_values;
+use crate::tensor_file::{Archive, Floats, Stored, is_torch, not_whole};
 use crate::{Error, Result};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::{Cursor, Read, Seek};
+use std::ops::Range;
 
 /// The embedding table.
 const TABLE: &str = "shared.weight";
@@ -46,7 +49,7 @@ struct Found {
     shape: Vec<usize>,
 }
 
-/// Loads a base tensor by tensor: [`Self::header`] for each file, then [`Self::take`] for each of
+/// Loads a base tensor by tensor: [`Self::header`] (or [`Self::torch`]) for each file, then [`Self::take`] for each of
 /// [`Self::slots`], then [`Self::finish`].
 ///
 /// Missing, extra and mis-shaped tensors are errors before any weight has been read, except what
@@ -111,27 +114,56 @@ impl Loader {
             let Some(info) = header.info(&name) else {
                 continue;
             };
-            let floats = Floats::new(info.dtype, &name, file)?;
-            self.check(file, &name, &info.shape)?;
             let (from, to) = info.data_offsets;
-            let slot = Slot {
-                file: file.into(),
-                name: name.clone(),
-                start: (start + from) as u64,
-                end: (start + to) as u64,
-            };
-            let shape = info.shape.clone();
-            let found = Found {
-                slot,
-                floats,
-                shape,
-            };
-            if self.found.insert(name.clone(), found).is_some() {
-                return Err(Error::tensor(file, name, "is in more than one file"));
-            }
+            let bytes = (start + from) as u64..(start + to) as u64;
+            self.note(file, &name, info.dtype, &info.shape, bytes)?;
         }
         self.files.push(file.into());
         Ok(())
+    }
+
+    /// Takes note of a file of `torch.save` (`pytorch_model.bin`) by its directory and its state
+    /// dict, of which nothing is executed; no tensor is read.
+    pub fn torch(&mut self, file: &str, reader: impl Read + Seek) -> Result<()> {
+        for stored in Archive::open(reader, file)?.stored()? {
+            let Stored {
+                name,
+                dtype,
+                shape,
+                bytes,
+            } = stored;
+            self.note(file, &name, dtype, &shape, bytes)?;
+        }
+        self.files.push(file.into());
+        Ok(())
+    }
+
+    /// Takes note of one tensor, if it belongs into this T5.
+    fn note(
+        &mut self,
+        file: &str,
+        name: &str,
+        dtype: Dtype,
+        shape: &[usize],
+        bytes: Range<u64>,
+    ) -> Result<()> {
+        let floats = Floats::new(dtype, name, file)?;
+        self.check(file, name, shape)?;
+        let slot = Slot {
+            file: file.into(),
+            name: name.into(),
+            start: bytes.start,
+            end: bytes.end,
+        };
+        let found = Found {
+            slot,
+            floats,
+            shape: shape.into(),
+        };
+        match self.found.insert(name.into(), found) {
+            Some(_) => Err(Error::tensor(file, name, "is in more than one file")),
+            None => Ok(()),
+        }
     }
 
     /// Whether a tensor belongs into this T5.
@@ -261,7 +293,10 @@ impl Loader {
     pub fn load(mut self, files: &[(String, impl AsRef<[u8]>)]) -> Result<T5> {
         for (file, bytes) in files {
             let bytes = bytes.as_ref();
-            self.header(file, bytes, Some(bytes.len() as u64))?;
+            match is_torch(bytes) {
+                true => self.torch(file, Cursor::new(bytes))?,
+                false => self.header(file, bytes, Some(bytes.len() as u64))?,
+            }
         }
         for slot in self.slots()? {
             let file = files.iter().find(|(file, _)| *file == slot.file);

@@ -42,5 +42,3 @@ pub(crate) use model::upload;
 pub use model::{T5, Weights};
 pub use plan::{Limits, Pass, Plan};
 pub use storage::Storage;
-#[cfg(feature = "engine")]
-pub(crate) use weights::read_safetensors;

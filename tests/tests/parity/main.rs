@@ -3,6 +3,7 @@
 //! `COMPACTER_FIXTURES=DIR` reads another folder of that layout. Without a GPU or software adapter
 //! the test fails, unless `COMPACTER_GPU=skip`.
 
+mod adapterhub;
 mod fixtures;
 mod functions;
 mod layout;
@@ -44,6 +45,7 @@ fn run(name: &str, device: Device, fixtures: &Fixtures) -> bool {
     let mut compared = Compared::default();
     functions::compare(fixtures, &device, &mut compared);
     methods::compare(fixtures, &device, &mut compared);
+    adapterhub::compare(fixtures, &device, &mut compared);
     for skipped in &compared.skipped {
         println!("skipped {skipped}");
     }

@@ -60,7 +60,7 @@ fn serialize<'a>(
     safetensors::serialize(views, metadata).unwrap()
 }
 
-fn base(all: &Tensors, config: &T5Config, device: &Device) -> T5 {
+pub fn base(all: &Tensors, config: &T5Config, device: &Device) -> T5 {
     let names = config.tensors();
     let own = names.iter().map(|(name, _)| (name.clone(), &all[name]));
     let file = ("model.safetensors".to_string(), serialize(own, None));
@@ -301,7 +301,7 @@ fn for_parts(
     }
 }
 
-fn outputs(
+pub fn outputs(
     model: &T5,
     weights: &Weights,
     inputs: &Inputs,

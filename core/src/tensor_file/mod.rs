@@ -1,0 +1,25 @@
+//! Files of tensors: safetensors, and what `torch.save` writes.
+
+mod floats;
+mod list;
+mod torch;
+
+use crate::Result;
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+pub(crate) use floats::{Floats, not_whole, read_safetensors};
+pub use list::{Entry, Listing, list};
+pub use torch::{Archive, Stored, is_torch};
+
+/// Host values of a tensor file: name → (shape, values).
+pub type HostTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Every tensor of a small file as f32, of either kind by its first bytes.
+pub fn read(bytes: &[u8], file: &str) -> Result<HostTensors> {
+    if is_torch(bytes) {
+        Archive::open(Cursor::new(bytes), file)?.read()
+    } else {
+        read_safetensors(bytes, file)
+    }
+}

@@ -1,0 +1,416 @@
+//! The archive around a pickled state dict: where each tensor's bytes lie in the file.
+
+use super::pickle;
+use super::tensor::Tensor;
+use crate::tensor_file::{Floats, HostTensors};
+use crate::{Error, Result};
+use flate2::read::DeflateDecoder;
+use rawzip::{
+    CompressionMethod, RECOMMENDED_BUFFER_SIZE, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder,
+    ZipLocator,
+};
+use safetensors::Dtype;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+/// How a zip archive begins.
+const ZIP: &[u8] = b"PK\x03\x04";
+/// How `torch.save` began before version 1.6: a pickled number.
+const LEGACY: &[u8] = &[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46];
+/// More entries than the tensors of any T5.
+const MOST_ENTRIES: usize = 1 << 16;
+/// What [`Archive::read`] unpacks at most, in bytes; whole models go tensor by tensor.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Whether a file's first bytes are those of `torch.save`, the old form included.
+pub fn is_torch(first: &[u8]) -> bool {
+    first.starts_with(ZIP) || first.starts_with(LEGACY)
+}
+
+/// A tensor that lies in the file as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its name in the state dict.
+    pub name: String,
+    /// Its type.
+    pub dtype: Dtype,
+    /// Its sizes.
+    pub shape: Vec<usize>,
+    /// Its bytes in the file.
+    pub bytes: Range<u64>,
+}
+
+/// A reader that is asked for bytes at a place.
+#[derive(Debug)]
+struct Shared<R>(RefCell<R>);
+
+impl<R: Read + Seek> ReaderAt for Shared<R> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        let mut reader = self.0.borrow_mut();
+        reader.seek(SeekFrom::Start(offset))?;
+        reader.read(buffer)
+    }
+}
+
+/// One entry of the archive.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    place: ZipArchiveEntryWayfinder,
+    method: CompressionMethod,
+    encrypted: bool,
+}
+
+/// An open file of `torch.save`, its state dict read and no tensor yet.
+#[derive(Debug)]
+pub struct Archive<R> {
+    zip: ZipArchive<Shared<R>>,
+    file: String,
+    /// By name, below the archive's one folder.
+    entries: BTreeMap<String, Entry>,
+    tensors: Vec<(String, Tensor)>,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Reads the archive's directory and its state dict; `file` is for errors.
+    pub fn open(mut reader: R, file: &str) -> Result<Self> {
+        let mut first = Vec::new();
+        let failed = |e: std::io::Error| Error::file(file, e.to_string());
+        let mut head = reader.by_ref().take(LEGACY.len() as u64);
+        head.read_to_end(&mut first).map_err(failed)?;
+        if first == LEGACY {
+            return Err(Error::file(
+                file,
+                "is in the form that torch.save had before version 1.6: load it with torch and \
+                 save it again, best as safetensors",
+            ));
+        }
+        if !first.starts_with(ZIP) {
+            let message = "is no file of torch.save: it is no zip archive";
+            return Err(Error::file(file, message));
+        }
+        let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+        let end = reader.seek(SeekFrom::End(0)).map_err(failed)?;
+        let shared = Shared(RefCell::new(reader));
+        let zip = ZipLocator::new().locate_in_reader(shared, &mut buffer, end);
+        let zip = zip.map_err(|(_, e)| broken(file, e))?;
+        let mut archive = Self {
+            entries: entries(&zip, &mut buffer, file)?,
+            zip,
+            file: file.into(),
+            tensors: Vec::new(),
+        };
+        archive.check_byte_order()?;
+        let text = archive.entry("data.pkl", pickle::LONGEST)?;
+        archive.tensors = pickle::state_dict(&text, file)?;
+        Ok(archive)
+    }
+
+    fn check_byte_order(&self) -> Result<()> {
+        let name = "byteorder";
+        if self.entries.contains_key(name) && self.entry(name, 16)? != b"little" {
+            let message = "was written on a big-endian machine: save it on a little-endian one";
+            return Err(Error::file(&self.file, message));
+        }
+        Ok(())
+    }
+
+    /// A whole entry, of at most so many bytes, checked against its checksum.
+    fn entry(&self, name: &str, most: u64) -> Result<Vec<u8>> {
+        let wrong = |why: String| broken(&self.file, format!("`{name}`: {why}"));
+        let entry = self.entries.get(name);
+        let entry = entry.ok_or_else(|| wrong("is not in the archive".into()))?;
+        let found = self.zip.get_entry(entry.place);
+        let found = found.map_err(|e| wrong(e.to_string()))?;
+        let raw = found.reader();
+        let mut bytes = Vec::new();
+        let read = match entry.method {
+            CompressionMethod::STORE => {
+                let checked = found.verifying_reader(raw);
+                checked.take(most + 1).read_to_end(&mut bytes)
+            }
+            CompressionMethod::DEFLATE => {
+                let checked = found.verifying_reader(DeflateDecoder::new(raw));
+                checked.take(most + 1).read_to_end(&mut bytes)
+            }
+            other => return Err(wrong(format!("is packed as {other:?}, expected deflate"))),
+        };
+        read.map_err(|e| wrong(e.to_string()))?;
+        if bytes.len() as u64 > most {
+            return Err(wrong(format!("has more than {most} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// Names, types and shapes, in the state dict's order.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, Dtype, &[usize])> {
+        let tensors = self.tensors.iter();
+        tensors.map(|(name, tensor)| (name.as_str(), tensor.storage.dtype, &tensor.shape[..]))
+    }
+
+    /// Where each tensor lies in the file, so that it can be read alone; a tensor that is packed
+    /// or not in row order is an error.
+    pub fn stored(&self) -> Result<Vec<Stored>> {
+        let mut all = Vec::with_capacity(self.tensors.len());
+        for (name, tensor) in &self.tensors {
+            let wrong = |message: String| Error::tensor(&self.file, name, message);
+            if !tensor.is_contiguous() {
+                let message = "its numbers are not in row order: save it with .contiguous()";
+                return Err(wrong(message.into()));
+            }
+            let storage = &tensor.storage;
+            let all_bytes = self.data_range(&storage.key).map_err(wrong)?;
+            let have = all_bytes.end - all_bytes.start;
+            if storage.bytes() != Some(have) {
+                let numbers = storage.elements;
+                return Err(wrong(format!(
+                    "its {numbers} numbers have {have} bytes in the file"
+                )));
+            }
+            // Inside the storage, as the tensor's making has checked.
+            let from = all_bytes.start + tensor.offset * storage.width();
+            let length = tensor.elements() as u64 * storage.width();
+            all.push(Stored {
+                name: name.clone(),
+                dtype: storage.dtype,
+                shape: tensor.shape.clone(),
+                bytes: from..from + length,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Every tensor as f32, for small files: checks the archive's checksums, takes packed entries
+    /// and any strides.
+    pub fn read(&self) -> Result<HostTensors> {
+        let mut left = MOST_BYTES;
+        let mut found = HostTensors::new();
+        for (name, tensor) in &self.tensors {
+            let storage = &tensor.storage;
+            let floats = Floats::new(storage.dtype, name, &self.file)?;
+            let Some(rest) = storage.bytes().and_then(|bytes| left.checked_sub(bytes)) else {
+                let message = format!("is beyond {MOST_BYTES} bytes, which is no adapter");
+                return Err(Error::tensor(&self.file, name, message));
+            };
+            let expected = left - rest;
+            left = rest;
+            let bytes = self.entry(&format!("data/{}", storage.key), expected)?;
+            if bytes.len() as u64 != expected {
+                let (have, numbers) = (bytes.len(), storage.elements);
+                let message = format!("its {numbers} numbers have {have} bytes in the file");
+                return Err(Error::tensor(&self.file, name, message));
+            }
+            let numbers: Vec<f32> = floats.values(&bytes).collect();
+            let values = tensor.gather(&numbers);
+            found.insert(name.clone(), (tensor.shape.clone(), values));
+        }
+        Ok(found)
+    }
+
+    /// The bytes of a storage's entry that is kept as it is; an error says why not.
+    fn data_range(&self, key: &str) -> std::result::Result<Range<u64>, String> {
+        let name = format!("data/{key}");
+        let entry = self.entries.get(&name);
+        let entry = entry.ok_or_else(|| format!("the archive has no `{name}`"))?;
+        if entry.method != CompressionMethod::STORE || entry.encrypted {
+            return Err(format!(
+                "`{name}` is compressed or encrypted, so that it cannot be read alone: save the \
+                 model with torch.save or as safetensors"
+            ));
+        }
+        let found = self.zip.get_entry(entry.place);
+        let (start, end) = found
+            .map_err(|e| format!("`{name}`: {e}"))?
+            .compressed_data_range();
+        match start <= end && end <= self.zip.directory_offset() {
+            true => Ok(start..end),
+            false => Err(format!("`{name}` ends behind the archive's data")),
+        }
+    }
+}
+
+/// The archive's directory, without the name of the one folder that all lies in.
+fn entries<R: Read + Seek>(
+    zip: &ZipArchive<Shared<R>>,
+    buffer: &mut [u8],
+    file: &str,
+) -> Result<BTreeMap<String, Entry>> {
+    let mut all = BTreeMap::new();
+    let mut records = zip.entries(buffer);
+    while let Some(record) = records.next_entry().map_err(|e| broken(file, e))? {
+        let path = record.file_path();
+        let name = String::from_utf8_lossy(path.as_ref()).into_owned();
+        let entry = Entry {
+            place: record.wayfinder(),
+            method: record.compression_method(),
+            encrypted: record.flags().is_encrypted(),
+        };
+        if all.insert(name.clone(), entry).is_some() {
+            return Err(Error::file(file, format!("has two entries `{name}`")));
+        }
+        if all.len() > MOST_ENTRIES {
+            let message = format!("has more than {MOST_ENTRIES} entries");
+            return Err(Error::file(file, message));
+        }
+    }
+    if all.len() as u64 != zip.entries_hint() {
+        return Err(broken(file, "its directory is not whole"));
+    }
+    let mut roots = all.keys().filter_map(|name| name.strip_suffix("data.pkl"));
+    let plain = |root: &&str| root.is_empty() || root.find('/') == Some(root.len() - 1);
+    let root = match (roots.next().filter(plain), roots.next()) {
+        (Some(root), None) => root.to_string(),
+        (None, _) => {
+            let message = "is no file of torch.save: the archive has no data.pkl";
+            return Err(Error::file(file, message));
+        }
+        _ => return Err(Error::file(file, "has more than one data.pkl")),
+    };
+    let below = |(name, entry): (String, Entry)| Some((name.strip_prefix(&root)?.into(), entry));
+    Ok(all.into_iter().filter_map(below).collect())
+}
+
+fn broken(file: &str, why: impl std::fmt::Display) -> Error {
+    let message = format!("not a whole file of torch.save ({why}): fetch or copy it again");
+    Error::file(file, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    /// An adapter as the AdapterHub library pickles it.
+    const FILE: &[u8] = include_bytes!(
+        "../../../../tests/fixtures/reference/adapterhub/compacter++/adapter/pytorch_adapter.bin"
+    );
+    /// The same as safetensors.
+    const SAME: &[u8] = include_bytes!(
+        "../../../../tests/fixtures/reference/adapterhub/compacter++/adapter_safetensors/adapter.safetensors"
+    );
+
+    fn open(bytes: &[u8]) -> Result<Archive<Cursor<&[u8]>>> {
+        Archive::open(Cursor::new(bytes), "x.bin")
+    }
+
+    fn error(bytes: &[u8]) -> String {
+        open(bytes)
+            .and_then(|a| a.read().map(drop))
+            .unwrap_err()
+            .to_string()
+    }
+
+    /// A state dict of one tensor `w`, 2 × 3, in an archive whose entries are packed as `method`.
+    fn archive(method: CompressionMethod, elements: u8, entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut pickle = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(".to_vec();
+        pickle.extend(b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK");
+        pickle.extend([elements, b't', b'Q', b'K', 0]);
+        pickle.extend(b"K\x02K\x03\x86K\x03K\x01\x86\x89ccollections\nOrderedDict\n)RtRs.");
+        let values: Vec<u8> = (0..6).flat_map(|v| (v as f32).to_le_bytes()).collect();
+        let own = [("a/data.pkl", &pickle[..]), ("a/data/0", &values[..])];
+        let mut bytes = Vec::new();
+        let mut zip = rawzip::ZipArchiveWriter::new(&mut bytes);
+        for (name, content) in own.iter().chain(entries) {
+            let builder = zip.new_file(name).compression_method(method);
+            let (mut entry, config) = builder.start().unwrap();
+            let descriptor = if method == CompressionMethod::DEFLATE {
+                let level = flate2::Compression::best();
+                let deflate = flate2::write::DeflateEncoder::new(&mut entry, level);
+                let mut writer = config.wrap(deflate);
+                std::io::Write::write_all(&mut writer, content).unwrap();
+                let (deflate, descriptor) = writer.finish().unwrap();
+                deflate.finish().unwrap();
+                descriptor
+            } else {
+                let mut writer = config.wrap(&mut entry);
+                std::io::Write::write_all(&mut writer, content).unwrap();
+                writer.finish().unwrap().1
+            };
+            entry.finish(descriptor).unwrap();
+        }
+        zip.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_torch_file_reads_as_its_safetensors_twin() {
+        let same = crate::tensor_file::read(SAME, "x.safetensors").unwrap();
+        let archive = open(FILE).unwrap();
+        assert_eq!(archive.read().unwrap(), same);
+        let stored = archive.stored().unwrap();
+        assert_eq!(stored.len(), same.len());
+        for one in stored {
+            let bytes = &FILE[one.bytes.start as usize..one.bytes.end as usize];
+            let values: Vec<f32> = Floats::F32.values(bytes).collect();
+            assert_eq!((one.shape, values), same[&one.name]);
+        }
+    }
+
+    #[test]
+    fn a_cut_or_changed_file_is_an_error_or_another_tensor_but_no_panic() {
+        for end in (0..FILE.len()).step_by(17) {
+            assert!(open(&FILE[..end]).is_err(), "{end}");
+        }
+        let mut stream = crate::random::Stream::new(5, "torch");
+        for _ in 0..2000 {
+            let mut changed = FILE.to_vec();
+            let at = (stream.uniform() * changed.len() as f64) as usize;
+            changed[at] ^= 1 << (stream.uniform() * 8.0) as u32;
+            // A checksum finds what the directory does not.
+            if let Ok(archive) = open(&changed) {
+                let _ = archive.read();
+                let _ = archive.stored();
+            }
+        }
+    }
+
+    #[test]
+    fn packed_entries_are_read_whole_but_not_alone() {
+        let packed = archive(CompressionMethod::DEFLATE, 6, &[]);
+        let archive = open(&packed).unwrap();
+        assert_eq!(
+            archive.read().unwrap()["w"].1,
+            [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        );
+        let error = archive.stored().unwrap_err().to_string();
+        assert!(error.contains("compressed"), "{error}");
+    }
+
+    #[test]
+    fn an_archive_keeps_its_word() {
+        let plain = |elements, entries: &[(&str, &[u8])]| {
+            archive(CompressionMethod::STORE, elements, entries)
+        };
+        assert!(open(&plain(6, &[("a/byteorder", b"little")])).is_ok());
+        assert!(error(&plain(6, &[("a/byteorder", b"big")])).contains("big-endian"));
+        assert!(error(&plain(6, &[("b/data.pkl", b"")])).contains("more than one data.pkl"));
+        assert!(error(&plain(6, &[("a/data/0", b"")])).contains("two entries"));
+        // 7 numbers said, 6 there.
+        assert!(error(&plain(7, &[])).contains("7 numbers"));
+        let wrong = open(&plain(7, &[]))
+            .unwrap()
+            .stored()
+            .unwrap_err()
+            .to_string();
+        assert!(wrong.contains("7 numbers"), "{wrong}");
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        // 40 MiB of zeros where 24 bytes are said to be, and a pickle longer than any.
+        let zeros = vec![0; 40 << 20];
+        let bomb = archive(CompressionMethod::DEFLATE, 6, &[("a/byteorder", &zeros)]);
+        assert!(bomb.len() < 1 << 20);
+        assert!(error(&bomb).contains("more than 16 bytes"));
+    }
+
+    #[test]
+    fn the_old_form_is_refused_in_words() {
+        let old = [LEGACY, &[0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]].concat();
+        assert!(is_torch(&old));
+        assert!(error(&old).contains("before version 1.6"));
+        assert!(error(b"PK\x03\x04").contains("not a whole file"));
+        assert!(error(b"hello").contains("no zip archive"));
+    }
+}
