@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct DataOptions {
-    /// Bundled (reviews, topics, …), GLUE or SuperGLUE (rte, boolq, …) [default: reviews]
+    /// Bundled (reviews, …), GLUE or SuperGLUE (rte, …) [default: reviews]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
-    /// Folder of a GLUE or SuperGLUE task, or your own TSV, CSV or JSONL (gzip too)
+    /// Folder of GLUE or SuperGLUE, or your TSV, CSV or JSONL (gzip too)
     #[arg(long, value_name = "DIR|FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     /// Validation rows of your own data [default: a tenth of the rest]

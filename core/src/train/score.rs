@@ -198,8 +198,12 @@ pub(super) fn best(values: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distinct, tiles};
-    use crate::task::Example;
+    use super::{Scorer, distinct, tiles};
+    use crate::data::Tokenizer;
+    use crate::metric::Metric;
+    use crate::t5::{T5, T5Config};
+    use crate::task::{Example, Scoring, Task};
+    use crate::{block_on, cpu_device};
 
     #[test]
     fn tiles_hold_every_source_once_and_few_labels() {
@@ -217,6 +221,65 @@ mod tests {
         });
         let (asked, place) = distinct(&rows);
         assert_eq!((asked.len(), place), (2, vec![0, 1, 0]));
+    }
+
+    #[test]
+    fn rows_with_labels_of_their_own_score_as_alone() {
+        let config = T5Config::from_json(compacter_assets::CONFIG, "config.json").unwrap();
+        let weights = ("model".to_string(), compacter_assets::WEIGHTS.to_vec());
+        let model = T5::from_safetensors(config, &[weights], &cpu_device()).unwrap();
+        let tokenizer = compacter_assets::TOKENIZER;
+        let tokenizer = Tokenizer::from_bytes(tokenizer, "tokenizer.json").unwrap();
+        let weights = model.untouched();
+        let scorer = Scorer {
+            model: &model,
+            weights: &weights,
+            tokenizer: &tokenizer,
+            max_source: 128,
+            max_target: 8,
+        };
+        let sources = ["Who met Al in the long street?", "Who slept?", "Who?"];
+        let labels: [&[&str]; 3] = [&["Bo", "a much longer name"], &["Cy"], &["Bo", "Di", "Al"]];
+        let together = block_on(scorer.log_likelihoods(&sources, &labels)).unwrap();
+        for ((source, labels), together) in sources.iter().zip(labels).zip(&together) {
+            assert_eq!(together.len(), labels.len());
+            for (label, score) in labels.iter().zip(together) {
+                let label = [*label];
+                let alone = block_on(scorer.log_likelihoods(&[source], &[&label[..]])).unwrap();
+                assert!(
+                    (alone[0][0] - score).abs() < 1e-4,
+                    "{source} {label:?}: {score}"
+                );
+            }
+        }
+        let none: [&[&str]; 1] = [&[]];
+        assert!(block_on(scorer.log_likelihoods(&["a"], &none)).is_err());
+
+        // ReCoRD's way: likelihood over each row's own entities, and an answer set.
+        let row = |source: &str, candidates: &[&str]| {
+            let candidates: Vec<String> = candidates.iter().map(|c| c.to_string()).collect();
+            Example {
+                source: source.into(),
+                target: candidates[0].clone(),
+                answers: candidates.clone(),
+                candidates,
+                ..Example::default()
+            }
+        };
+        let test: Vec<Example> = sources.iter().zip(labels).map(|(s, l)| row(s, l)).collect();
+        let task = Task {
+            name: "record".into(),
+            labels: vec![],
+            metrics: vec![Metric::AnswersEm],
+            scoring: Scoring::Generate,
+            epochs: 1,
+            train: vec![],
+            validation: vec![],
+            test,
+        };
+        let scores = block_on(scorer.metrics(&task, &task.test, Scoring::Likelihood)).unwrap();
+        // Whatever is likeliest, it is one of the row's own and so right.
+        assert_eq!(scores["em"], 100.0);
     }
 
     #[test]
