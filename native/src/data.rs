@@ -1,13 +1,15 @@
-//! From the data options to a task: bundled, GLUE or SuperGLUE from a folder, or one's own file.
+//! From the data options to a task: bundled, GLUE or SuperGLUE from a folder or the Hub, or one's own
+//! file.
 
 use crate::failure::usage;
-use crate::files::{self, DirFiles};
+use crate::files::{self, DirFiles, NamedFiles};
+use crate::hub::Hub;
 use crate::options::DataOptions;
 use anyhow::Result;
 use compacter_core::data::{Format, Table, read_table};
 use compacter_core::nearest::suggestion;
 use compacter_core::task::{
-    Columns, Example, OFFICIAL, Recipe, Task, draw, official, official_fields, own,
+    Columns, Example, OFFICIAL, Recipe, Task, draw, hub_files, official, official_fields, own,
 };
 use std::path::Path;
 
@@ -18,6 +20,11 @@ const DEFAULT: &str = "reviews";
 /// SuperGLUE.
 pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
     let seed = options.data_seed.unwrap_or(42);
+    let recipe = Recipe {
+        seed,
+        prefix,
+        exact: options.reference_exact.unwrap_or(false),
+    };
     let mut task = match &options.data {
         Some(path) if path.is_dir() => {
             let Some(name) = &options.task else {
@@ -26,16 +33,13 @@ pub(crate) fn load(options: &DataOptions, prefix: bool) -> Result<Task> {
                     path.display()
                 )));
             };
-            let exact = options.reference_exact.unwrap_or(false);
-            let recipe = Recipe {
-                seed,
-                prefix,
-                exact,
-            };
             official(name, &DirFiles(path.clone()), &recipe)?
         }
         Some(path) => own_file(options, path, seed)?,
-        None => bundled(options, seed)?,
+        None => match on_hub(options) {
+            Some(name) => official(name, &fetched(name)?, &recipe)?,
+            None => bundled(options, seed)?,
+        },
     };
     let (train, eval) = (options.train_samples, options.eval_samples);
     sample(&mut task.train, train, seed, "train-samples")?;
@@ -54,9 +58,23 @@ fn sample(rows: &mut Vec<Example>, count: Option<usize>, seed: u64, flag: &str) 
     Ok(())
 }
 
-/// Whether these options mean a task of GLUE or SuperGLUE: only those come from a folder.
+/// The task that comes from the Hub: one that is named with its suite, as in `glue/mrpc`, where no
+/// file or folder is given.
+fn on_hub(options: &DataOptions) -> Option<&str> {
+    let name = options.task.as_deref()?;
+    (options.data.is_none() && name.contains('/')).then_some(name)
+}
+
+/// A task's files in the Hub's cache, fetched if they are not there.
+fn fetched(task: &str) -> Result<NamedFiles> {
+    let wanted = hub_files(task)?;
+    let files = Hub::from_env()?.data(wanted.repository, &wanted.paths)?;
+    Ok(NamedFiles(files))
+}
+
+/// Whether these options mean a task of GLUE or SuperGLUE: only those come from a folder or the Hub.
 pub(crate) fn is_glue(options: &DataOptions) -> bool {
-    options.data.as_ref().is_some_and(|path| path.is_dir())
+    options.data.as_ref().is_some_and(|path| path.is_dir()) || on_hub(options).is_some()
 }
 
 /// How many texts a row of this task has.
@@ -82,7 +100,8 @@ fn unknown(name: &str) -> String {
     if official_fields(name).is_ok() {
         return format!(
             "the task `{name}` is not bundled: give --data DIR with its official files or the \
-             hub's Parquet files; bundled are {}",
+             hub's Parquet files, or name it with its suite, as in glue/rte, to fetch it from the \
+             Hub; bundled are {}",
             bundled.join(", ")
         );
     }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use compacter_core::Error;
 use compacter_core::task::Files;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,15 @@ impl Files for DirFiles {
             }
         }
         Ok(None)
+    }
+}
+
+/// Files by the names they are asked for, wherever they lie.
+pub(crate) struct NamedFiles(pub(crate) BTreeMap<String, PathBuf>);
+
+impl Files for NamedFiles {
+    fn read(&self, name: &str) -> compacter_core::Result<Option<Vec<u8>>> {
+        self.0.get(name).map(|path| read(path)).transpose()
     }
 }
 

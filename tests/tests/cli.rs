@@ -104,7 +104,7 @@ fn wrong_usage_exits_with_2() {
     let fails = |arguments: &[&str]| fails(folder.path(), arguments);
     insta::assert_snapshot!(fails(&["train", "--method", "compactor"]), @"2 error: unknown method `compactor`: it is one of full, adapter, compacter, compacter++");
     insta::assert_snapshot!(fails(&["train", "--task", "rewievs"]), @"2 error: unknown task `rewievs`: the nearest is `reviews`; your own data needs --data FILE");
-    insta::assert_snapshot!(fails(&["train", "--task", "boolq"]), @"2 error: the task `boolq` is not bundled: give --data DIR with its official files or the hub's Parquet files; bundled are reviews, topics, intents, questions");
+    insta::assert_snapshot!(fails(&["train", "--task", "boolq"]), @"2 error: the task `boolq` is not bundled: give --data DIR with its official files or the hub's Parquet files, or name it with its suite, as in glue/rte, to fetch it from the Hub; bundled are reviews, topics, intents, questions");
     insta::assert_snapshot!(fails(&["train", "--task", "bolq", "--data", "."]), @"2 error: unknown task `bolq`: the nearest are `boolq`, `cola`");
     assert!(fails(&["train", "--n", "5"]).starts_with("2 error: n = 5 does not divide d_model "));
     insta::assert_snapshot!(fails(&["train", "--batch", "0"]), @"2 error: batch is 0: it must be at least 1");
@@ -116,8 +116,8 @@ fn wrong_usage_exits_with_2() {
     For more information, try '--help'.
     ");
     insta::assert_snapshot!(fails(&["train", "--data", "."]), @"2 error: --data . is a folder: name its task, as in --task rte");
-    insta::assert_snapshot!(fails(&["train", "--model", "t5-small"]), @"2 error: --model t5-small: the program holds no weights of t5-small; give the folder that has its config.json, tokenizer.json and model.safetensors");
-    insta::assert_snapshot!(fails(&["params", "--model", "t5-huge"]), @"2 error: unknown size `t5-huge`: it is t5-small, t5-base, t5-large, bundled or a folder with a config.json");
+    insta::assert_snapshot!(fails(&["train", "--model", "t5-small"]), @"2 error: --model t5-small: the program holds no weights of t5-small; give the folder that has its config.json, tokenizer.json and model.safetensors, or fetch it by --model google-t5/t5-small");
+    insta::assert_snapshot!(fails(&["params", "--model", "t5-huge"]), @"2 error: unknown size `t5-huge`: it is t5-small, t5-base, t5-large, bundled, a folder with a config.json or the id of a model on the Hub");
     insta::assert_snapshot!(fails(&["predict", "--device", "cpu", "x"]), @"2 error: no finished run in runs/: name one with --run DIR, or train one first");
     insta::assert_snapshot!(fails(&["train", "--zzz"]), @"
     2 error: unexpected argument '--zzz' found

@@ -2,9 +2,8 @@
 //!
 //! `hf-hub` gives the layout of the cache (`blobs`, `snapshots`, `refs`) and the hub's addresses.
 //! Its downloads are not used: version 0.5 adds the answer to a range onto a part file without
-//! looking whether the range was honoured, checks neither size nor hash, knows no `Retry-After` and
-//! no offline mode, and asks for the size of a file once per redirect. That part is done here, with
-//! `ureq`, the client that `hf-hub` itself uses.
+//! looking whether the range was honoured, checks no hash, and knows neither `Retry-After` nor an
+//! offline mode. That part is done here, with `ureq`, the client that `hf-hub` itself uses.
 //!
 //! A file lies in the cache under its final name only after its size and hash were checked, so that
 //! what is there is taken without any request.
