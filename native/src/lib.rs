@@ -12,11 +12,15 @@ mod device;
 mod failure;
 mod files;
 mod interrupt;
+mod memory;
 mod options;
 mod output;
+mod png;
 mod progress;
+mod records;
 mod report;
 mod run_dir;
+mod sweep;
 mod trained;
 
 pub use base::open_base;

@@ -6,4 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod eval;
 pub(crate) mod params;
 pub(crate) mod predict;
+pub(crate) mod report;
+pub(crate) mod reproduce;
+pub(crate) mod sweep;
 pub(crate) mod train;

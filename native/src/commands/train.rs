@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::report::{Report, invocation, quoted};
 use crate::run_dir::{ADAPTER, CHECKPOINT, CONFIG, METRICS, RunDir, SUMMARY};
 use crate::trained::{MadeBy, RunConfig};
-use crate::{data, device, files, interrupt, output};
+use crate::{data, device, files, interrupt, memory, output};
 use anyhow::{Context, Result, bail};
 use compacter_core::train::{Event, Session, Summary};
 use serde::Serialize;
@@ -140,7 +140,6 @@ fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Re
     for (index, seed) in seeds.iter().enumerate() {
         output::say(format!("seed {seed} ({} of {})", index + 1, seeds.len()));
         let out = folder.file(&format!("seed-{seed}"));
-        let start = Start::new(out.join(CONFIG).is_file());
         let (seed, out) = (Some(*seed), Some(out));
         let one = TrainOptions {
             seed,
@@ -148,13 +147,19 @@ fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Re
             out,
             ..options.clone()
         };
-        let trained = train(&one, start);
+        let trained = begin_or_go_on(&one);
         let hint = || format!("go on by `{}`", resume_command(folder.path()));
         reports.push(trained.with_context(hint)?);
     }
     let report = Report::over_seeds(&reports, folder.path()).context("no seed was run")?;
     folder.write_json(SUMMARY, &report)?;
     Ok(report)
+}
+
+/// The run in `options.out`, begun there or gone on with.
+pub(crate) fn begin_or_go_on(options: &TrainOptions) -> Result<Report> {
+    let begun = |out: &PathBuf| out.join(CONFIG).is_file();
+    train(options, Start::new(options.out.as_ref().is_some_and(begun)))
 }
 
 fn resume_command(out: &Path) -> String {
@@ -170,6 +175,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
             return files::read_json(&summary);
         }
     }
+    memory::forget_peak();
     let base = Base::new(options.model.as_deref())?;
     let config = base.config()?;
     let method = options.method(&config)?;
@@ -222,6 +228,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     let report = Report {
         summary,
         seconds,
+        peak_mib: memory::high_water_mark(),
         adapter_bytes: adapter.len(),
         device: device_name,
         seed: settings.seed,
