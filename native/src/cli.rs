@@ -1,7 +1,8 @@
 //! The subcommands, their dispatch and the exit code.
 
 use crate::commands::{
-    bench, completions, devices, eval, export, import, inspect, merge, params, predict, train,
+    bench, completions, devices, eval, export, import, inspect, merge, params, predict, report,
+    reproduce, sweep, train,
 };
 use crate::failure::{exit_code, is_broken_pipe};
 use crate::output;
@@ -48,6 +49,12 @@ enum Command {
     Devices(devices::Args),
     /// Time training steps on random weights
     Bench(bench::Args),
+    /// Do many runs: every combination of a file's lists
+    Sweep(sweep::Args),
+    /// Finished runs as the paper's tables and figures
+    Report(report::Args),
+    /// Run what a table or figure of the paper shows
+    Reproduce(reproduce::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -65,6 +72,9 @@ pub fn main_from_args() -> ExitCode {
         Command::Params(args) => params::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Reproduce(args) => reproduce::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {

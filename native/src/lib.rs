@@ -13,13 +13,17 @@ mod failure;
 mod files;
 mod hub;
 mod interrupt;
+mod memory;
 mod options;
 mod output;
 mod plain;
+mod png;
 mod progress;
+mod records;
 mod report;
 mod run_dir;
 mod shards;
+mod sweep;
 mod trained;
 
 pub use base::open_base;

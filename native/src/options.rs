@@ -153,6 +153,14 @@ fn object(options: &TrainOptions) -> Result<Map<String, Value>> {
     }
 }
 
+/// The name of every option, as flags and files have it.
+pub(crate) fn option_names() -> Result<Vec<String>> {
+    Ok(object(&TrainOptions::default())?
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect())
+}
+
 impl DataOptions {
     /// These options, and where one is not given that of `other`.
     pub(crate) fn over(self, other: Self) -> Self {

@@ -12,6 +12,9 @@ pub(crate) struct Report {
     pub(crate) summary: Summary,
     /// Wall time of training and scoring, interruptions left out.
     pub(crate) seconds: f64,
+    /// Most memory the process held, where the system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peak_mib: Option<f64>,
     /// Size of adapter.safetensors.
     pub(crate) adapter_bytes: usize,
     /// Where it ran, and why there.
@@ -155,6 +158,7 @@ mod tests {
         Report {
             summary,
             seconds: 61.0,
+            peak_mib: None,
             adapter_bytes: 2048,
             device,
             seed: 1,

@@ -54,22 +54,13 @@ impl RunDir {
         if !path.is_dir() {
             return Err(Error::file(name, "no such run directory").into());
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join(LOCK));
-        let lock = file.map_err(|e| Error::file(&name, format!("cannot be locked: {e}")))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
+        match try_lock(&path.join(LOCK))? {
+            Some(lock) => Ok(Self {
                 path: path.to_path_buf(),
                 _lock: lock,
             }),
-            Err(TryLockError::WouldBlock) => {
+            None => {
                 Err(Error::file(name, "this run directory is in use by another process").into())
-            }
-            Err(TryLockError::Error(e)) => {
-                Err(Error::file(name, format!("cannot be locked: {e}")).into())
             }
         }
     }
@@ -174,6 +165,25 @@ impl RunDir {
             return Err(Error::file(path.display().to_string(), message).into());
         }
         Ok(Some(bytes))
+    }
+}
+
+/// Takes the lock that a file stands for, until what is returned is dropped or the process ends in
+/// whatever way; `None` if another process has it.
+pub(crate) fn try_lock(path: &Path) -> Result<Option<File>> {
+    let failed = |e: std::io::Error| {
+        Error::file(path.display().to_string(), format!("cannot be locked: {e}"))
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(failed(e).into()),
     }
 }
 

@@ -64,6 +64,9 @@ fn help_shows_the_subcommands_and_examples() {
       params       Count what each method trains
       devices      List the devices to compute on
       bench        Time training steps on random weights
+      sweep        Do many runs: every combination of a file's lists
+      report       Finished runs as the paper's tables and figures
+      reproduce    Run what a table or figure of the paper shows
       completions  Print completions for a shell
       help         Print this message or the help of the given subcommand(s)
 
@@ -87,6 +90,9 @@ fn help_shows_the_subcommands_and_examples() {
         "params",
         "devices",
         "bench",
+        "sweep",
+        "report",
+        "reproduce",
         "completions",
     ] {
         let help = done(folder.path(), &[command, "--help"]);

@@ -3,6 +3,7 @@
 use crate::base::sizes;
 use crate::device;
 use crate::failure::usage;
+use crate::memory::high_water_mark;
 use crate::output;
 use anyhow::{Context, Result};
 use compacter_core::method::Method;
@@ -210,16 +211,6 @@ fn measure_costs(args: &Args, config: &T5Config, methods: Vec<Method>) -> Result
     })
 }
 
-/// VmHWM of this process in MiB, where /proc tells it.
-fn high_water_mark() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,11 +221,5 @@ mod tests {
         assert_eq!((even.median_s, even.min_s, even.max_s), (2.5, 1.0, 4.0));
         let odd = row("x".into(), vec![3.0, 1.0, 2.0], Costs::default());
         assert_eq!(odd.median_s, 2.0);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_high_water_mark_is_read() {
-        assert!(high_water_mark().unwrap() > 1.0);
     }
 }

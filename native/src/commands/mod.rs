@@ -10,4 +10,7 @@ pub(crate) mod inspect;
 pub(crate) mod merge;
 pub(crate) mod params;
 pub(crate) mod predict;
+pub(crate) mod report;
+pub(crate) mod reproduce;
+pub(crate) mod sweep;
 pub(crate) mod train;

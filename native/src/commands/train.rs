@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::report::{Report, invocation, quoted};
 use crate::run_dir::{ADAPTER, CHECKPOINT, CONFIG, METRICS, RunDir, SUMMARY};
 use crate::trained::{MadeBy, RunConfig};
-use crate::{data, device, files, interrupt, output};
+use crate::{data, device, files, interrupt, memory, output};
 use anyhow::{Context, Result, bail};
 use compacter_core::train::{Event, Session, Summary};
 use serde::Serialize;
@@ -142,7 +142,6 @@ fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Re
     for (index, seed) in seeds.iter().enumerate() {
         output::say(format!("seed {seed} ({} of {})", index + 1, seeds.len()));
         let out = folder.file(&format!("seed-{seed}"));
-        let start = Start::new(out.join(CONFIG).is_file());
         let (seed, out) = (Some(*seed), Some(out));
         let one = TrainOptions {
             seed,
@@ -150,7 +149,7 @@ fn train_seeds(options: &TrainOptions, seeds: &[u64], resume: bool) -> Result<Re
             out,
             ..options.clone()
         };
-        let trained = train(&one, start);
+        let trained = begin_or_go_on(&one);
         let hint = || format!("go on by `{}`", resume_command(folder.path()));
         reports.push(trained.with_context(hint)?);
     }
@@ -169,6 +168,12 @@ fn pinned(options: &TrainOptions) -> Result<TrainOptions> {
     Ok(options)
 }
 
+/// The run in `options.out`, begun there or gone on with.
+pub(crate) fn begin_or_go_on(options: &TrainOptions) -> Result<Report> {
+    let begun = |out: &PathBuf| out.join(CONFIG).is_file();
+    train(options, Start::new(options.out.as_ref().is_some_and(begun)))
+}
+
 fn resume_command(out: &Path) -> String {
     format!("{} train --resume --out {}", invocation(), quoted(out))
 }
@@ -182,6 +187,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
             return files::read_json(&summary);
         }
     }
+    memory::forget_peak();
     let options = &pinned(options)?;
     let base = Base::at(options.model.as_deref(), options.revision.as_deref())?;
     let config = base.config()?;
@@ -235,6 +241,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     let report = Report {
         summary,
         seconds,
+        peak_mib: memory::high_water_mark(),
         adapter_bytes: adapter.len(),
         device: device_name,
         seed: settings.seed,
