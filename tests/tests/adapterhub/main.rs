@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 /// Source and target ids, equally long rows without padding.
 const IDS: [[i32; 6]; 2] = [[5, 17, 40, 3, 9, 1], [11, 2, 63, 70, 8, 1]];
 const DECODER_IDS: [[i32; 4]; 2] = [[0, 12, 7, 33], [0, 4, 90, 21]];
-/// Largest difference of logits in f32.
+/// Largest difference of logits in f32, over the largest of them where that is above 1.
 const LIMIT: f32 = 2e-5;
 
 fn main() {
@@ -189,17 +189,17 @@ fn ask(python: &str, cases: &[Value]) -> Vec<Vec<f32>> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Largest difference; infinite where one is no number or the lengths differ.
+/// See [`LIMIT`]; infinite where one is no number or the lengths differ.
 fn distance(ours: &[f32], theirs: &[f32]) -> f32 {
     if ours.len() != theirs.len() {
         return f32::INFINITY;
     }
-    let each = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs());
-    each.fold(0.0, |most, apart| {
-        if apart.is_nan() {
-            f32::INFINITY
-        } else {
-            most.max(apart)
-        }
+    let scale = ours
+        .iter()
+        .fold(1.0f32, |most, logit| most.max(logit.abs()));
+    let each = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs() / scale);
+    each.fold(0.0, |most, apart| match apart.is_nan() {
+        true => f32::INFINITY,
+        false => most.max(apart),
     })
 }
