@@ -61,6 +61,10 @@ fn help_shows_the_subcommands_and_examples() {
       train        Fine-tune a T5 on a task
       eval         Score a trained run on its test rows, or on other data
       predict      Answer for a sentence, a file or standard input
+      inspect      Say what an adapter, a run or a model file is
+      merge        Write a trained run as a plain Hugging Face T5
+      export       Write a trained adapter in the form of the AdapterHub library
+      import       Take over an adapter of the AdapterHub library
       params       Count what each method trains
       devices      List the devices to compute on
       bench        Time training steps on random weights

@@ -63,6 +63,17 @@ pub fn load(bytes: &[u8], file: &str, model: &T5) -> Result<(Header, Weights)> {
         let message = format!("was trained on a base of {want}; this base has {have}");
         return Err(Error::file(file, message));
     }
+    if let (Some(want), Some(have)) = (header.base_hash.as_deref(), model.hash())
+        && want != have
+    {
+        let short = |hash: &str| hash.chars().take(12).collect::<String>();
+        let (want, have) = (short(want), short(have));
+        let message = format!(
+            "was trained on a base of the same sizes but other weights (SHA-256 {want}…); this \
+             base is {have}…"
+        );
+        return Err(Error::file(file, message));
+    }
     let mut found = read_safetensors(bytes, file)?;
     let mut tensors = BTreeMap::new();
     for group in groups(&header.method, config) {

@@ -20,6 +20,15 @@ pub struct Header {
     pub method: Method,
     /// Sizes of the base that it was trained on.
     pub base: T5Config,
+    /// The base's hash (`T5::hash`), if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_hash: Option<String>,
+    /// Seed of the run that trained it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Its score on the validation rows, by which it was chosen, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
     /// Task name.
     pub task: String,
     /// Label strings; empty for free text.
@@ -39,6 +48,9 @@ impl Header {
             version: VERSION,
             method,
             base,
+            base_hash: None,
+            seed: None,
+            validation: None,
             task: String::new(),
             labels: Vec::new(),
             score: Scoring::Generate,

@@ -63,7 +63,8 @@ pub struct Loader {
     files: Vec<String>,
     found: BTreeMap<String, Found>,
     tensors: BTreeMap<String, Weight>,
-    /// SHA-256 of the values of the table and of its copies, to compare them without keeping any.
+    /// SHA-256 of the values of each tensor: what the base is told by, and what the table is
+    /// compared with its copies by, without keeping any.
     sums: BTreeMap<String, [u8; 32]>,
 }
 
@@ -225,8 +226,8 @@ impl Loader {
             return Err(Error::tensor(&slot.file, name, message));
         }
         let own = self.own_name(name);
-        if own.is_none_or(|own| own == TABLE) && self.copies().next().is_some() {
-            self.sums.insert(name.into(), sum(floats.values(bytes)));
+        if own.is_some() || self.copies().next().is_some() {
+            self.sums.insert(name.into(), sum(floats, bytes));
         }
         let Some(own) = own else {
             return Ok(());
@@ -259,6 +260,22 @@ impl Loader {
         float_values(weight.select(first)).await.map(drop)
     }
 
+    /// SHA-256 over the names and the sums of the base's tensors, in hexadecimal.
+    fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let own = self.sums.iter().filter_map(|(name, sum)| {
+            let own = self.own_name(name)?;
+            Some((own, sum))
+        });
+        let sums: BTreeMap<&str, &[u8; 32]> = own.collect();
+        for (name, sum) in sums {
+            hash.update(name);
+            hash.update(sum);
+        }
+        let hash = hash.finalize();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The base, when every tensor has been taken.
     pub fn finish(self) -> Result<T5> {
         for slot in self.slots()? {
@@ -274,19 +291,17 @@ impl Loader {
         let table = self
             .sums
             .iter()
-            .find(|(name, _)| self.own_name(name).is_some());
+            .find(|(name, _)| self.own_name(name) == Some(TABLE));
         for copy in self.copies() {
             if table.map(|(_, sum)| sum) != self.sums.get(&copy.slot.name) {
                 let message = "differs from shared.weight, which it should equal";
                 return Err(Error::tensor(&copy.slot.file, &copy.slot.name, message));
             }
         }
-        Ok(T5::new(
-            self.config,
-            self.storage,
-            self.tensors,
-            &self.device,
-        ))
+        let hash = self.hash();
+        let mut model = T5::new(self.config, self.storage, self.tensors, &self.device);
+        model.hash = Some(hash);
+        Ok(model)
     }
 
     /// All at once, from the bytes of whole files.
@@ -308,8 +323,14 @@ impl Loader {
     }
 }
 
-fn sum(values: impl Iterator<Item = f32>) -> [u8; 32] {
+/// SHA-256 of a tensor's values as f32, whatever they are stored as.
+fn sum(floats: Floats, bytes: &[u8]) -> [u8; 32] {
+    if floats == Floats::F32 {
+        return Sha256::digest(bytes).into();
+    }
     let mut hash = Sha256::new();
-    values.for_each(|value| hash.update(value.to_le_bytes()));
+    floats
+        .values(bytes)
+        .for_each(|value| hash.update(value.to_le_bytes()));
     hash.finalize().into()
 }

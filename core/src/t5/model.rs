@@ -87,6 +87,8 @@ pub struct T5 {
     storage: Storage,
     tensors: BTreeMap<String, Weight>,
     device: Device,
+    /// See [`Self::hash`].
+    pub(super) hash: Option<String>,
 }
 
 impl T5 {
@@ -102,7 +104,14 @@ impl T5 {
             storage,
             tensors,
             device: device.clone(),
+            hash: None,
         }
+    }
+
+    /// SHA-256 over its tensors' names and values as they were in its files, whatever they are kept
+    /// as; `None` for random weights.
+    pub fn hash(&self) -> Option<&str> {
+        self.hash.as_deref()
     }
 
     /// Its sizes.

@@ -1,6 +1,7 @@
 //! Loading tensor by tensor, and whole models over packed weights.
 
 use super::*;
+use crate::artifact::{self, Header};
 use crate::method::Method;
 use crate::packing::{Packer, unpacked};
 use crate::random::Stream;
@@ -407,4 +408,58 @@ fn gradients_are_those_of_the_unpacked_model() {
             }
         }
     }
+}
+
+#[test]
+fn a_file_of_torch_save_loads_as_its_safetensors_twin() {
+    let torch = include_bytes!("../../../tests/fixtures/torch/pytorch_model.bin");
+    let twin = include_bytes!(
+        "../../../tests/fixtures/reference/adapterhub/compacter/base/model.safetensors"
+    );
+    let config =
+        include_bytes!("../../../tests/fixtures/reference/adapterhub/compacter/base/config.json");
+    let config = T5Config::from_json(config, "config.json").unwrap();
+    let load = |name: &str, bytes: &[u8]| {
+        let loader = Loader::new(config.clone(), Storage::F32, &cpu_device());
+        loader.load(&[(name.to_string(), bytes)])
+    };
+    let (model, twin) = (load("m.bin", torch).unwrap(), load("m", twin).unwrap());
+    for (name, _) in config.tensors() {
+        assert_eq!(read(&model, &name), read(&twin, &name), "{name}");
+    }
+    // Of another size: refused before a tensor is read.
+    let other = T5Config {
+        d_ff: 65,
+        ..config.clone()
+    };
+    let mut loader = Loader::new(other, Storage::F32, &cpu_device());
+    let error = loader
+        .torch("m.bin", std::io::Cursor::new(torch))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("expected [65, 32]"), "{error}");
+}
+
+#[test]
+fn an_adapter_is_refused_on_other_weights_of_the_same_sizes() {
+    let all = values(&config());
+    let model = |all: &Values, storage| load(all, storage, &cpu_device()).unwrap();
+    let base = model(&all, Storage::F32);
+    // What the weights are kept as does not make them others.
+    assert_eq!(base.hash(), model(&all, Storage::Int8).hash());
+    let mut changed = all.clone();
+    let norm = "encoder.final_layer_norm.weight";
+    changed.get_mut(norm).unwrap().1[0] += 1e-3;
+    let other = model(&changed, Storage::F32);
+    let method = Method::preset("compacter++", &config()).unwrap();
+    let weights = Weights::start(&base, &method, 1).unwrap();
+    let mut header = Header::new(method, config());
+    let bytes = |header: &Header| block_on(artifact::save(&weights, header)).unwrap();
+    assert!(artifact::load(&bytes(&header), "a", &other).is_ok());
+    header.base_hash = base.hash().map(String::from);
+    assert!(artifact::load(&bytes(&header), "a", &base).is_ok());
+    let error = artifact::load(&bytes(&header), "a", &other).unwrap_err();
+    let text = error.to_string();
+    let named = |model: &T5| text.contains(&model.hash().unwrap()[..12]);
+    assert!(named(&base) && named(&other), "{text}");
 }

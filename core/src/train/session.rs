@@ -176,6 +176,9 @@ impl Session {
     pub async fn adapter_async(&self) -> Result<Vec<u8>> {
         let base = self.trainer.model().config().clone();
         let mut header = Header::new(self.settings.method.clone(), base);
+        header.base_hash = self.trainer.model().hash().map(String::from);
+        header.seed = Some(self.settings.seed);
+        header.validation = self.progress.best_score;
         header.task = self.task.name.clone();
         header.labels = self.task.labels.clone();
         header.score = self.settings.score;

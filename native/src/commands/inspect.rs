@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let text = |value: Value| match value {
         Value::String(text) => text,
+        Value::Array(all) => all.iter().map(text_of).collect::<Vec<_>>().join(", "),
         Value::Number(number) => match number.as_u64() {
             Some(number) => output::thousands(number as usize),
             None => number.to_string(),
@@ -110,7 +111,14 @@ fn hub_folder(path: &Path) -> Result<Facts> {
         ("made by", of("version")),
         (
             "model",
-            json!(format!("{} {}", text(&of("model_class")), text(&of("model_name"))).trim()),
+            json!(
+                format!(
+                    "{} {}",
+                    text_of(&of("model_class")),
+                    text_of(&of("model_name"))
+                )
+                .trim()
+            ),
         ),
         ("d_model", of("hidden_size")),
         ("after self-attention", switch("mh_adapter")),
@@ -143,7 +151,7 @@ fn hub_folder(path: &Path) -> Result<Facts> {
     Ok(facts)
 }
 
-fn text(value: &Value) -> &str {
+fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -207,6 +215,12 @@ fn adapter(header: &Header, listing: &Listing) -> Facts {
         ("trained numbers", json!(numbers(&listing.tensors))),
         ("share", json!(percent)),
     ];
+    let known = [
+        ("base hash", json!(header.base_hash)),
+        ("seed", json!(header.seed)),
+        ("validation score", json!(header.validation)),
+    ];
+    facts.extend(known.into_iter().filter(|(_, value)| !value.is_null()));
     facts.extend(layers(method));
     facts
 }

@@ -155,10 +155,11 @@ impl File {
     pub(super) fn method(&self, base: &T5Config, file: &str) -> Result<Method> {
         self.config.check(file)?;
         if self.hidden_size != base.d_model {
-            let name = self.model_name.as_deref().unwrap_or_default();
+            let name = self.model_name.as_deref().filter(|name| !name.is_empty());
+            let name = name.unwrap_or("without a name");
             let (have, want) = (base.d_model, self.hidden_size);
             let message =
-                format!("was trained on a base `{name}` of d_model {want}; this base has {have}");
+                format!("was trained on a base ({name}) of d_model {want}; this base has {have}");
             return Err(Error::file(file, message));
         }
         let config = &self.config;
