@@ -49,6 +49,7 @@ mod error;
 pub mod figure;
 pub mod method;
 pub mod metric;
+pub mod nearest;
 pub mod packing;
 pub mod random;
 pub mod t5;

@@ -12,6 +12,7 @@ mod device;
 mod failure;
 mod files;
 mod interrupt;
+mod method_options;
 mod options;
 mod output;
 mod progress;

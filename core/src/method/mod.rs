@@ -2,8 +2,12 @@
 //!
 //! T5 is handed such a specification and knows none of the methods by name.
 
+mod overrides;
+mod parts;
 mod presets;
 mod spec;
 
-pub use presets::{NAMES, Overrides};
-pub use spec::{Adapters, BaseTrains, Group, Init, Layer, Method, Part, Place, RULE, Site};
+pub use overrides::{Overrides, RuleOwner};
+pub use parts::{FACTORS, Group, INTRINSIC, INTRINSIC_SCALES, Init, PROMPT, Part, Place, RULE};
+pub use presets::NAMES;
+pub use spec::{Adapters, BaseTrains, Intrinsic, Layer, Method, Prompt, PromptStart, Rule, Site};

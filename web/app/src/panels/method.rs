@@ -4,7 +4,8 @@ use super::{heading, named, share, thousands, weak};
 use crate::colours;
 use crate::state::State;
 use crate::theme::number;
-use compacter_core::method::{Method, NAMES, Overrides};
+use compacter_core::Result;
+use compacter_core::method::{Layer, Method, NAMES, Overrides};
 use eframe::egui::{Align, DragValue, Label, Layout, Response, RichText, Sense, Ui, vec2};
 
 /// Draws it.
@@ -17,7 +18,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
             true => state.method(),
             false => Method::preset(name, &state.base),
         };
-        if line(ui, state, name, method.as_ref().ok(), chosen) && !chosen {
+        if line(ui, state, name, &method, chosen) && !chosen {
             state.form.method = name.to_string();
             state.form.overrides = Overrides::default();
         }
@@ -31,8 +32,9 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     }
 }
 
-/// A method's name, its count and its share as a bar on a log scale; whether it was clicked.
-fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen: bool) -> bool {
+/// A method's name, its count and its share as a bar on a log scale, or why it cannot be on this
+/// model; whether it was clicked.
+fn line(ui: &mut Ui, state: &State, name: &str, method: &Result<Method>, chosen: bool) -> bool {
     let colour = colours::method(name, ui.visuals());
     let clicked = ui
         .horizontal(|ui| {
@@ -42,17 +44,25 @@ fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen:
             ui.spacing_mut().interact_size.y = 26.0;
             let clicked = ui.selectable_label(chosen, name).clicked();
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if let Some(method) = method {
-                    let percent = method.percent(&state.base);
-                    let count = thousands(method.trainable(&state.base));
-                    ui.label(RichText::new(share(percent)).font(number(12.0)).weak());
-                    ui.label(RichText::new(count).font(number(13.0)));
+                match method {
+                    Ok(method) => {
+                        let percent = method.percent(&state.base);
+                        let count = thousands(method.trainable(&state.base));
+                        ui.label(RichText::new(share(percent)).font(number(12.0)).weak());
+                        ui.label(RichText::new(count).font(number(13.0)));
+                    }
+                    // The chosen one's is said below the list in full.
+                    Err(error) if !chosen => {
+                        let words = weak(error.to_string());
+                        ui.add(Label::new(words).truncate());
+                    }
+                    Err(_) => {}
                 }
             });
             clicked
         })
         .inner;
-    if let Some(method) = method {
+    if let Ok(method) = method {
         let decades = (method.percent(&state.base).log10() + 3.0).clamp(0.1, 5.0) / 5.0;
         let (bar, _) = ui.allocate_exact_size(vec2(ui.available_width(), 3.0), Sense::hover());
         ui.painter()
@@ -67,13 +77,38 @@ fn line(ui: &mut Ui, state: &State, name: &str, method: Option<&Method>, chosen:
 /// The chosen method's settings; a preset's value stands until it is changed.
 fn settings(ui: &mut Ui, state: &mut State, method: Option<&Method>) {
     let width = state.base.d_model;
+    // Of the preset, since a setting that does not fit must stay there to be changed.
+    let preset = Method::preset(&state.form.method, &state.base).ok();
+    let layer = preset.as_ref().and_then(|preset| preset.adapters.as_ref());
+    let layer = layer.map(|adapters| adapters.layer);
     let form = &mut state.form;
-    let hypercomplex = form.method.starts_with("compacter");
     ui.add_space(4.0);
-    if hypercomplex {
+    if let Some((n, _)) = layer.and_then(|layer| layer.rule()) {
         let words = format!("n: blocks a matrix is cut into; must divide {width}");
-        whole(ui, &words, &mut form.overrides.n, 4, 1..=64);
-        whole(ui, "rank of each block", &mut form.overrides.rank, 1, 1..=8);
+        whole(ui, &words, &mut form.overrides.n, n, 1..=64);
+    }
+    let rank = match layer {
+        Some(Layer::Lphm { rank, .. }) => Some(("rank of each block", rank)),
+        Some(Layer::LowRank { rank }) => Some(("rank of each matrix", rank)),
+        _ => None,
+    };
+    if let Some((words, rank)) = rank {
+        whole(ui, words, &mut form.overrides.rank, rank, 1..=8);
+    }
+    if let Some(prompt) = preset.as_ref().and_then(|preset| preset.prompt) {
+        let words = "prompt: rows in front of each text";
+        whole(ui, words, &mut form.overrides.prompt, prompt.rows, 1..=500);
+    }
+    if let Some(intrinsic) = preset.as_ref().and_then(|preset| preset.intrinsic) {
+        let words = "dimension: numbers that all weights follow";
+        let dimension = intrinsic.dimension;
+        whole(
+            ui,
+            words,
+            &mut form.overrides.dimension,
+            dimension,
+            100..=100_000,
+        );
     }
     if let Some(bottleneck) = method.and_then(Method::bottleneck) {
         let words = "bottleneck: width between the projections";
