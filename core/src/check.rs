@@ -46,7 +46,8 @@ pub use engine::check;
 mod engine {
     use super::Checked;
     use crate::kernels::{
-        AdapterShape, DropoutKey, Packed, dropout, gelu_new, kron_sum, lphm_adapter,
+        AdapterShape, DropoutKey, LEVELS, Packed, Spread, Transform, dropout, fastfood_spread,
+        gelu_new, hadamard, kron_sum, levels, lphm_adapter,
     };
     use crate::packing::{Packer, Packing};
     use crate::random::Stream;
@@ -83,6 +84,12 @@ mod engine {
         compare(&mut all, "gelu", ROUNDING, got, activation(&cpu).await?);
         let got = masks(device).await?;
         compare(&mut all, "dropout", 0.0, got, masks(&cpu).await?);
+        // log2 of the padded tensor and of the padded vector: one pass, two, three.
+        for sizes in [[5, 3], [13, 6], [21, 11]] {
+            let name = format!("Fastfood {sizes:?}");
+            let got = fastfood(device, sizes).await?;
+            compare(&mut all, &name, ROUNDING, got, fastfood(&cpu, sizes).await?);
+        }
         for (name, packing) in [
             ("f16 weights", Packing::F16),
             ("int8 weights", Packing::Int8 { group: 8 }),
@@ -184,6 +191,25 @@ mod engine {
         Ok(vec![("mask", output), ("mask of the gradient", gradient)])
     }
 
+    async fn fastfood(device: &Device, [bits, period]: [u32; 2]) -> Result<Results> {
+        let spread = Spread::new(bits, period, [11, 0, bits, period]);
+        let transform = Transform {
+            bits,
+            len: 3 << (bits - 2), // cut, as a tensor that fills no power of two
+            scale: 0.5,
+            gradient: 1.0,
+        };
+        let quantiles = TensorData::new(levels(), [1, LEVELS]);
+        let quantiles = Tensor::from_data(quantiles, device);
+        let h = values(device, "h", [1, 1 << period]).require_grad();
+        let ray = hadamard(fastfood_spread(h.clone(), quantiles, spread), transform);
+        let output = float_values(ray.clone()).await?;
+        let cotangent = values(device, "cotangent", [1, transform.len]);
+        let grads = (ray * cotangent).sum().backward();
+        let gradient = read(h.grad(&grads).map(flat)).await?;
+        Ok(vec![("projection", output), ("gradient", gradient)])
+    }
+
     async fn packed(device: &Device, packing: Packing) -> Result<Results> {
         let (rows, columns) = (24, 64);
         let mut stream = Stream::new(11, "packed");
@@ -235,7 +261,7 @@ mod engine {
             }
             let device = gpu_device(DeviceKind::DefaultDevice);
             let all = block_on(check(&device)).unwrap();
-            assert_eq!(all.len(), 4 * 4 + 2 * 3 + 2 + 2 + 2 * 3);
+            assert_eq!(all.len(), 4 * 4 + 2 * 3 + 2 + 2 + 3 * 2 + 2 * 3);
             let wrong: Vec<_> = all.iter().filter(|one| !one.is_right()).collect();
             assert!(wrong.is_empty(), "{wrong:?}");
             // Two orders of summing differ somewhere: it is not the CPU that was asked twice.

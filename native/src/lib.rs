@@ -14,6 +14,7 @@ mod files;
 mod hub;
 mod interrupt;
 mod memory;
+mod method_options;
 mod options;
 mod output;
 mod plain;

@@ -2,10 +2,11 @@
 
 use crate::failure::usage;
 use crate::files;
+use crate::method_options::MethodOptions;
 use anyhow::{Context, Result};
 use clap::Args;
 use compacter_core::Error;
-use compacter_core::method::{Method, Overrides};
+use compacter_core::method::Method;
 use compacter_core::t5::{Storage, T5Config};
 use compacter_core::task::{Scoring, Task};
 use compacter_core::train::Settings;
@@ -52,7 +53,7 @@ pub(crate) struct DataOptions {
     /// Score on this many validation and test rows each, drawn at random
     #[arg(long, value_name = "ROWS", help_heading = "Data")]
     pub(crate) eval_samples: Option<usize>,
-    /// As the published code: STS-B to one decimal, 500 steps of warm-up
+    /// As the published code: STS-B, warm-up, gradients, prompts
     #[arg(
         long,
         num_args = 0,
@@ -81,18 +82,12 @@ pub(crate) struct TrainOptions {
     /// What frozen weights are kept as: f32, f16 or int8 [default: f32]
     #[arg(long, value_name = "TYPE", help_heading = "Model and method")]
     pub(crate) weights: Option<Storage>,
-    /// full, adapter, compacter or compacter++ [default: compacter++]
+    /// One of `compacter params --all` [default: compacter++]
     #[arg(long, value_name = "NAME", help_heading = "Model and method")]
     pub(crate) method: Option<String>,
-    /// Terms of the sum of Kronecker products [default: 4]
-    #[arg(long, value_name = "N", help_heading = "Model and method")]
-    pub(crate) n: Option<usize>,
-    /// Rank of each term's second factor [default: 1]
-    #[arg(long, value_name = "R", help_heading = "Model and method")]
-    pub(crate) rank: Option<usize>,
-    /// Width of an adapter [default: d_model / 32, or / 8 below 512]
-    #[arg(long, value_name = "D", help_heading = "Model and method")]
-    pub(crate) bottleneck: Option<usize>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) settings_of_method: MethodOptions,
     /// Peak learning rate [default: the method's]
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     pub(crate) lr: Option<f64>,
@@ -234,12 +229,8 @@ impl TrainOptions {
     /// The method with its sizes.
     pub(crate) fn method(&self, config: &T5Config) -> Result<Method> {
         let name = self.method.as_deref().unwrap_or("compacter++");
-        let set = Overrides {
-            n: self.n,
-            rank: self.rank,
-            bottleneck: self.bottleneck,
-            lr: self.lr,
-        };
+        let exact = self.data.reference_exact == Some(true);
+        let set = self.settings_of_method.overrides(self.lr, exact);
         Ok(Method::resolve(name, config, &set)?)
     }
 
@@ -249,7 +240,7 @@ impl TrainOptions {
         let exact = self.data.reference_exact == Some(true);
         let settings = Settings {
             batch: self.batch.unwrap_or(defaults.batch),
-            micro_batch: self.micro_batch,
+            micro_batch: self.micro_batch.or(defaults.micro_batch),
             epochs: self.epochs.unwrap_or(defaults.epochs),
             steps: self.steps,
             warmup: self.warmup.or(exact.then_some(500)),
@@ -331,6 +322,27 @@ mod tests {
             .to_string();
         assert!(broken.contains("run.toml:2:"), "{broken}");
         assert!(from_toml("steps = 'many'", &flags).is_err());
+    }
+
+    #[test]
+    fn settings_of_the_method_come_from_the_file_too() {
+        let text = "method = 'compacter'\nsites = ['encoder.feed_forward']\nrule = 'own'\n\
+                    rule-fixed = true\nactivation = 'swish'\ndrop-layers = 1";
+        let options = from_toml(text, &TrainOptions::default()).unwrap();
+        let config = T5Config::preset("t5-small").unwrap();
+        let method = options.method(&config).unwrap();
+        let adapters = method.adapters.unwrap();
+        assert_eq!(
+            adapters.sites,
+            [compacter_core::method::Site::EncoderFeedForward]
+        );
+        assert_eq!(
+            adapters.encoder_layers.as_deref(),
+            Some(&[1, 2, 3, 4, 5][..])
+        );
+        let (_, rule) = adapters.layer.rule().unwrap();
+        assert!(rule.own && rule.fixed && !rule.factorised);
+        assert!(from_toml("rule = 'theirs'", &TrainOptions::default()).is_err());
     }
 
     #[test]

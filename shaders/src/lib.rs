@@ -46,6 +46,19 @@ pub const UNPACK_INT8: &str = include_str!("unpack_int8.wgsl");
 /// f32 from words of two halves.
 pub const UNPACK_F16: &str = include_str!("unpack_f16.wgsl");
 
+/// Stages of a Walsh–Hadamard transform.
+pub const HADAMARD: &str = include_str!("hadamard.wgsl");
+/// Fastfood's permutation and Gaussians applied to a short vector.
+pub const FASTFOOD_SPREAD: &str = concat!(
+    include_str!("shared/fastfood.wgsl"),
+    include_str!("fastfood_spread.wgsl")
+);
+/// The transpose of `fastfood_spread`.
+pub const FASTFOOD_GATHER: &str = concat!(
+    include_str!("shared/fastfood.wgsl"),
+    include_str!("fastfood_gather.wgsl")
+);
+
 /// Replaces each `{{ name }}` by its value.
 pub fn render(template: &str, values: &[(&str, u32)]) -> String {
     values

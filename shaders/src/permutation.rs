@@ -2,6 +2,13 @@
 
 use crate::{MAX_WORKGROUP_BYTES, WORKGROUP, render};
 
+/// log2 of the numbers that a workgroup of the Walsh–Hadamard transform holds, in all its memory.
+const HADAMARD_TILE: u32 = 12;
+/// Most stages of one pass over distant numbers: runs of 16 neighbours are left.
+const HADAMARD_STRIDED: u32 = 8;
+/// log2 of the most numbers of a transform.
+const LARGEST_HADAMARD: u32 = 27;
+
 /// A kernel and everything that changes its text; what a pipeline cache must be keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Permutation {
@@ -135,6 +142,40 @@ impl Permutation {
         Self::new("unpack_f16", &[])
     }
 
+    /// A transform of 2^bits numbers in passes: each kernel with log2 of the distance of the numbers
+    /// that it begins with. `None` for what no binding of WebGPU's default size holds.
+    pub fn hadamard(bits: u32) -> Option<Vec<(Self, u32)>> {
+        if bits > LARGEST_HADAMARD {
+            return None;
+        }
+        let first = bits.min(HADAMARD_TILE);
+        let mut passes = vec![(Self::hadamard_pass(first, 0), 0)];
+        let mut rest = (bits - first).div_ceil(HADAMARD_STRIDED);
+        let mut at = first;
+        while rest > 0 {
+            let stages = (bits - at).div_ceil(rest);
+            passes.push((Self::hadamard_pass(stages, HADAMARD_TILE - stages), at));
+            at += stages;
+            rest -= 1;
+        }
+        Some(passes)
+    }
+
+    fn hadamard_pass(bits: u32, low: u32) -> Self {
+        let tile = 1 << (bits + low);
+        Self::new("hadamard", &[("bits", bits), ("low", low), ("tile", tile)])
+    }
+
+    /// Fastfood's permutation and Gaussians applied to a short vector.
+    pub fn fastfood_spread() -> Self {
+        Self::new("fastfood_spread", &[])
+    }
+
+    /// The transpose of [`Self::fastfood_spread`].
+    pub fn fastfood_gather() -> Self {
+        Self::new("fastfood_gather", &[])
+    }
+
     /// One of its values; 0 if it has none of this name.
     pub fn value(&self, name: &str) -> u32 {
         self.values
@@ -153,6 +194,9 @@ impl Permutation {
             "kron_sum_backward" => crate::KRON_SUM_BACKWARD,
             "unpack_int8" => crate::UNPACK_INT8,
             "unpack_f16" => crate::UNPACK_F16,
+            "hadamard" => crate::HADAMARD,
+            "fastfood_spread" => crate::FASTFOOD_SPREAD,
+            "fastfood_gather" => crate::FASTFOOD_GATHER,
             _ => crate::DROPOUT,
         };
         render(template, &self.values)
@@ -176,7 +220,15 @@ pub fn permutations() -> Vec<Permutation> {
         Permutation::dropout(),
         Permutation::unpack_int8(),
         Permutation::unpack_f16(),
+        Permutation::fastfood_spread(),
+        Permutation::fastfood_gather(),
     ];
+    for bits in 0..=HADAMARD_TILE {
+        list.push(Permutation::hadamard_pass(bits, 0));
+    }
+    for bits in 1..=HADAMARD_STRIDED {
+        list.push(Permutation::hadamard_pass(bits, HADAMARD_TILE - bits));
+    }
     for n in [1, 2, 4, 8, 12, 16] {
         list.push(Permutation::kron_sum(n));
         list.push(Permutation::kron_sum_backward(n));
@@ -213,6 +265,21 @@ pub fn permutations() -> Vec<Permutation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passes_of_a_transform_cover_its_stages() {
+        for bits in 0..=LARGEST_HADAMARD {
+            let mut next = 0;
+            for (pass, at) in Permutation::hadamard(bits).unwrap() {
+                assert_eq!(at, next);
+                assert!(permutations().contains(&pass), "{}", pass.name());
+                assert!(pass.value("low") <= at);
+                next += pass.value("bits");
+            }
+            assert_eq!(next, bits);
+        }
+        assert_eq!(Permutation::hadamard(28), None);
+    }
 
     #[test]
     fn published_shapes_take_several_rows() {

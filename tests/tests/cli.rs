@@ -112,11 +112,13 @@ fn help_shows_the_subcommands_and_examples() {
 fn wrong_usage_exits_with_2() {
     let folder = folder();
     let fails = |arguments: &[&str]| fails(folder.path(), arguments);
-    insta::assert_snapshot!(fails(&["train", "--method", "compactor"]), @"2 error: unknown method `compactor`: it is one of full, adapter, compacter, compacter++");
+    insta::assert_snapshot!(fails(&["train", "--method", "compactor"]), @"2 error: unknown method `compactor`: the nearest are `compacter`, `compacter++`");
     insta::assert_snapshot!(fails(&["train", "--task", "rewievs"]), @"2 error: unknown task `rewievs`: the nearest is `reviews`; your own data needs --data FILE");
     insta::assert_snapshot!(fails(&["train", "--task", "boolq"]), @"2 error: the task `boolq` is not bundled: give --data DIR with its official files or the hub's Parquet files, or name it with its suite, as in glue/rte, to fetch it from the Hub; bundled are reviews, topics, intents, questions");
     insta::assert_snapshot!(fails(&["train", "--task", "bolq", "--data", "."]), @"2 error: unknown task `bolq`: the nearest are `boolq`, `cola`");
     assert!(fails(&["train", "--n", "5"]).starts_with("2 error: n = 5 does not divide d_model "));
+    insta::assert_snapshot!(fails(&["train", "--method", "bitfit", "--rule-fixed"]), @"2 error: rule-fixed means nothing to the method `bitfit`: leave it out");
+    insta::assert_snapshot!(fails(&["train", "--bottleneck", "8", "--reduction", "8"]), @"2 error: bottleneck and reduction both say how wide an adapter is: leave one out");
     insta::assert_snapshot!(fails(&["train", "--batch", "0"]), @"2 error: batch is 0: it must be at least 1");
     insta::assert_snapshot!(fails(&["train", "--score", "luck"]), @"2 error: --score luck: it is likelihood or generate");
     insta::assert_snapshot!(fails(&["train", "--device", "tpu"]), @"2 error: --device tpu: it is auto, cpu, gpu or gpu:N");
@@ -240,10 +242,13 @@ fn counts_are_the_references() {
             &["params", "--model", size, "--all", "--json"],
         );
         let rows: Vec<Value> = serde_json::from_str(&printed).unwrap();
-        assert_eq!(rows.len(), 4);
+        assert_eq!(rows.len(), 12);
         for row in rows {
             let name = match row["method"].as_str().unwrap() {
                 "full" => "full-fine-tuning",
+                "pfeiffer" => "pfeiffer-adapter",
+                "prompt-random" => "prompt-tuning-random",
+                "prompt-tokens" => "prompt-tuning-tokens",
                 name => name,
             };
             let expected = &reference["models"][size]["methods"][name]["vocab_32128"];
@@ -253,6 +258,11 @@ fn counts_are_the_references() {
                 (row["percent"].as_f64().unwrap() - percent).abs() < 1e-9,
                 "{size} {name}"
             );
+            let mut paper = reference["paper_table_1"].as_array().unwrap().iter();
+            let paper = paper.find(|row| row["method"] == name).unwrap();
+            let shown = format!("{:.3}", row["percent"].as_f64().unwrap());
+            let published = format!("{:.3}", paper["paper_percent"].as_f64().unwrap());
+            assert!(size != "t5-base" || shown == published, "{name}: {shown}");
         }
     }
 }

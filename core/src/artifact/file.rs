@@ -3,10 +3,10 @@
 use super::{Header, write};
 use crate::engine::float_values;
 use crate::method::{Group, Method, Part};
-use crate::t5::{T5, T5Config, Weights, upload};
+use crate::t5::{Projections, T5, T5Config, Weights, upload};
 use crate::tensor_file::read_safetensors;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The trained tensors of a method on a base of these sizes, base tensors as groups of one part.
 fn groups(method: &Method, config: &T5Config) -> Vec<Group> {
@@ -20,6 +20,7 @@ fn groups(method: &Method, config: &T5Config) -> Vec<Group> {
         groups.push(Group {
             name,
             parts: vec![part],
+            trained: true,
         });
     }
     groups
@@ -75,8 +76,11 @@ pub fn load(bytes: &[u8], file: &str, model: &T5) -> Result<(Header, Weights)> {
         return Err(Error::file(file, message));
     }
     let mut found = read_safetensors(bytes, file)?;
-    let mut tensors = BTreeMap::new();
+    let (mut tensors, mut fixed) = (BTreeMap::new(), BTreeSet::new());
     for group in groups(&header.method, config) {
+        if !group.trained {
+            fixed.insert(group.name.clone());
+        }
         let mut values = Vec::with_capacity(group.len());
         for part in &group.parts {
             match found.remove(&part.name) {
@@ -97,11 +101,14 @@ pub fn load(bytes: &[u8], file: &str, model: &T5) -> Result<(Header, Weights)> {
     if let Some(name) = found.keys().next() {
         return Err(Error::tensor(file, name, "is no tensor of this method"));
     }
+    let projections = Projections::of(&header.method, model)?;
     Ok((
         header.clone(),
         Weights {
             method: Some(header.method),
             tensors,
+            fixed,
+            projections,
         },
     ))
 }

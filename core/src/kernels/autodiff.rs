@@ -1,14 +1,14 @@
 //! Backward passes: only for parents that are tracked, keeping only what they need.
 
-use super::{AdapterShape, DropoutMask, KernelBackend};
+use super::{AdapterShape, DropoutMask, KernelBackend, Spread, Transform};
 use crate::packing::Packing;
-use burn::backend::AutodiffBackend;
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{AutodiffBackend, TensorMetadata};
 use std::ops::Range;
 
 #[derive(Debug)]
@@ -98,6 +98,38 @@ impl<B: KernelBackend> Backward<B, 1> for PackedLinear {
     }
 }
 
+#[derive(Debug)]
+struct Hadamard;
+
+impl<B: KernelBackend> Backward<B, 1> for Hadamard {
+    /// The transpose of what was done: linear, so that no values are kept.
+    type State = Transform;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::hadamard(grad, ops.state));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FastfoodSpread;
+
+impl<B: KernelBackend> Backward<B, 1> for FastfoodSpread {
+    type State = (FloatTensor<B>, Spread);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let (levels, spread) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::fastfood_gather(grad, levels, spread));
+        }
+    }
+}
+
 impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
     fn adapter_forward(
         x: FloatTensor<Self>,
@@ -149,6 +181,37 @@ impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
         match prepared {
             OpsKind::Tracked(prepared) => prepared.finish(mask, B::hash_dropout(x, mask)),
             OpsKind::UnTracked(prepared) => prepared.finish(B::hash_dropout(x, mask)),
+        }
+    }
+
+    fn hadamard(x: FloatTensor<Self>, transform: Transform) -> FloatTensor<Self> {
+        let prepared = Hadamard.prepare::<C>([x.node()]).compute_bound().stateful();
+        let x = x.into_primitive();
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let back = transform.transposed(x.shape().num_elements());
+                prepared.finish(back, B::hadamard(x, transform))
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::hadamard(x, transform)),
+        }
+    }
+
+    fn fastfood_spread(
+        h: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        let prepared = FastfoodSpread
+            .prepare::<C>([h.node()])
+            .compute_bound()
+            .stateful();
+        let [h, levels] = [h, levels].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let z = B::fastfood_spread(h, levels.clone(), spread);
+                prepared.finish((levels, spread), z)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::fastfood_spread(h, levels, spread)),
         }
     }
 

@@ -3,14 +3,23 @@
 //! The chunks do not depend on the number of threads and their sums are added in order, so that a
 //! result is the same to the bit however the chunks are dealt out.
 
-use super::DropoutMask;
 use super::lanes::ROWS;
 use super::loops::{self, Adapter, Sums};
+use super::{DropoutMask, Spread};
 
 /// Rows of one chunk of an adapter: whole tiles, few enough to keep all cores busy.
 const ADAPTER_ROWS: usize = 16 * ROWS;
 /// Elements of one chunk of an operation on single elements.
 const ELEMENTS: usize = 1 << 15;
+
+/// Numbers of a Walsh–Hadamard transform that are done in a core's own cache.
+const HADAMARD_BLOCK: usize = 1 << 13;
+/// log2 of the most rows that one strided pass takes.
+const HADAMARD_ROWS: u32 = 6;
+/// Neighbours of each row that a strided pass takes at once.
+const HADAMARD_RUN: usize = 256;
+/// Most chunks of a gather, each with sums of its own.
+const GATHER_CHUNKS: usize = 16;
 
 /// Runs `work` on every chunk, with its index; the results in order.
 fn each<T: Send>(
@@ -128,4 +137,79 @@ pub(super) fn unpack_int8(words: &[u32], scales: &[f32], out: &mut [f32]) {
             loops::unpack_int8(words, scales, out);
         }
     }
+}
+
+/// `out = scale · x`.
+pub(super) fn scaled(x: &[f32], scale: f32, out: &mut [f32]) {
+    each(ELEMENTS, x, out, |_, x, out| {
+        let pairs = out.iter_mut().zip(x);
+        pairs.for_each(|(out, x)| *out = scale * x);
+    });
+}
+
+/// Runs `work` on every one of some parts.
+fn all<T: Send>(parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
+    #[cfg(feature = "native")]
+    {
+        use rayon::prelude::*;
+        parts.into_par_iter().for_each(work);
+    }
+    #[cfg(not(feature = "native"))]
+    parts.into_iter().for_each(work);
+}
+
+/// Walsh–Hadamard transform in place, of a power of two: blocks first, then passes over rows of
+/// blocks that are far apart.
+pub(super) fn hadamard(x: &mut [f32]) {
+    let size = x.len();
+    all(x.chunks_mut(HADAMARD_BLOCK).collect(), loops::hadamard);
+    let mut stride = HADAMARD_BLOCK.min(size);
+    while stride < size {
+        let rows = (size / stride).min(1 << HADAMARD_ROWS);
+        let mut parts = Vec::with_capacity(size / (rows * HADAMARD_RUN));
+        for block in x.chunks_mut(rows * stride) {
+            let mut runs: Vec<_> = block
+                .chunks_mut(stride)
+                .map(|row| row.chunks_mut(HADAMARD_RUN))
+                .collect();
+            for _ in 0..stride / HADAMARD_RUN {
+                parts.push(runs.iter_mut().filter_map(Iterator::next).collect());
+            }
+        }
+        all(parts, |mut rows: Vec<&mut [f32]>| {
+            loops::hadamard_rows(&mut rows)
+        });
+        stride *= rows;
+    }
+}
+
+/// `z[j] = G[j] · h[Π(j) mod P]`.
+pub(super) fn fastfood_spread(spread: &Spread, h: &[f32], levels: &[f32], z: &mut [f32]) {
+    let parts = z.chunks_mut(ELEMENTS).enumerate().collect();
+    all(parts, |(at, z): (usize, &mut [f32])| {
+        loops::fastfood_spread(spread, (at * ELEMENTS) as u32, h, levels, z);
+    });
+}
+
+/// The transpose of [`fastfood_spread`]: a chunk of z adds to sums of its own.
+pub(super) fn fastfood_gather(spread: &Spread, z: &[f32], levels: &[f32]) -> Vec<f32> {
+    let period = spread.period();
+    let chunk = z.len().div_ceil(GATHER_CHUNKS).max(ELEMENTS);
+    let mut sums = vec![vec![0.0; period]; z.len().div_ceil(chunk)];
+    let parts = z.chunks(chunk).zip(&mut sums).enumerate().collect();
+    all(
+        parts,
+        |(at, (z, sums)): (usize, (&[f32], &mut Vec<f32>))| {
+            loops::fastfood_gather(spread, (at * chunk) as u32, z, levels, sums);
+        },
+    );
+    let mut sums = sums.into_iter();
+    let mut total = sums.next().unwrap_or_else(|| vec![0.0; period]);
+    for more in sums {
+        total
+            .iter_mut()
+            .zip(more)
+            .for_each(|(sum, more)| *sum += more);
+    }
+    total
 }

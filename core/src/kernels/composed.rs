@@ -1,6 +1,6 @@
 //! The same operations composed of burn's own: for other backends, data types and odd shapes.
 
-use super::{AdapterShape, DropoutMask};
+use super::{AdapterShape, DropoutMask, Spread, Transform};
 use crate::packing::{Packing, half_value};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Scalar, TensorMetadata};
@@ -315,4 +315,81 @@ pub(super) fn unpack_rows<B: Backend>(
             reshape::<B, 2>(B::float_mul(values, scales), [count, groups * group])
         }
     }
+}
+
+/// Sum of all rows, `[1, columns]`.
+pub(super) fn sum_rows<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_sum_dim(x, 0)
+}
+
+/// A Walsh–Hadamard transform, stage by stage.
+pub(super) fn hadamard<B: Backend>(x: FloatTensor<B>, transform: Transform) -> FloatTensor<B> {
+    let (len, size) = (x.shape().num_elements(), transform.size());
+    let x = reshape::<B, 1>(x, [len]);
+    let cut = |x: FloatTensor<B>, len: usize| B::float_slice(x, &[(0..len).into()]);
+    let mut x = match len < size {
+        true => {
+            let rest = zeros::<B>(&x, Shape::new([size - len]));
+            B::float_cat(vec![x, rest], 0)
+        }
+        false => x,
+    };
+    for stage in 0..transform.bits {
+        let apart = 1 << stage;
+        let pairs = reshape::<B, 3>(x, [size / (2 * apart), 2, apart]);
+        let half = |at: usize| {
+            let all = || (0..size / (2 * apart)).into();
+            B::float_slice(
+                pairs.clone(),
+                &[all(), (at..at + 1).into(), (0..apart).into()],
+            )
+        };
+        let sum = B::float_add(half(0), half(1));
+        let difference = B::float_sub(half(0), half(1));
+        x = reshape::<B, 1>(B::float_cat(vec![sum, difference], 1), [size]);
+    }
+    let x = scalar::<B>(cut(x, transform.len), f64::from(transform.scale));
+    reshape::<B, 2>(x, [1, transform.len])
+}
+
+/// Indices as a tensor beside `like`.
+fn indices<B: Backend>(like: &FloatTensor<B>, all: impl Iterator<Item = u32>) -> IntTensor<B> {
+    let all: Vec<i32> = all.map(|index| index as i32).collect();
+    let len = all.len();
+    B::int_from_data(TensorData::new(all, [len]), &like.device())
+}
+
+/// G of a spread.
+fn gaussians<B: Backend>(levels: FloatTensor<B>, spread: &Spread) -> FloatTensor<B> {
+    let numbers = levels.shape().num_elements();
+    let ids = (0..spread.size() as u32).map(|j| spread.level(j) as u32);
+    let ids = indices::<B>(&levels, ids);
+    B::float_select(reshape::<B, 1>(levels, [numbers]), 0, ids)
+}
+
+/// `z[j] = G[j] · h[Π(j) mod P]`.
+pub(super) fn fastfood_spread<B: Backend>(
+    h: FloatTensor<B>,
+    levels: FloatTensor<B>,
+    spread: Spread,
+) -> FloatTensor<B> {
+    let (size, period) = (spread.size(), spread.period());
+    let places = (0..size as u32).map(|j| spread.permuted(j) % period as u32);
+    let places = indices::<B>(&h, places);
+    let picked = B::float_select(reshape::<B, 1>(h, [period]), 0, places);
+    let z = B::float_mul(picked, gaussians::<B>(levels, &spread));
+    reshape::<B, 2>(z, [1, size])
+}
+
+/// The transpose of [`fastfood_spread`].
+pub(super) fn fastfood_gather<B: Backend>(
+    z: FloatTensor<B>,
+    levels: FloatTensor<B>,
+    spread: Spread,
+) -> FloatTensor<B> {
+    let (size, period) = (spread.size(), spread.period());
+    let z = B::float_mul(reshape::<B, 1>(z, [size]), gaussians::<B>(levels, &spread));
+    let back = indices::<B>(&z, (0..size as u32).map(|at| spread.permuted_back(at)));
+    let turns = reshape::<B, 2>(B::float_select(z, 0, back), [size / period, period]);
+    sum_rows::<B>(turns)
 }

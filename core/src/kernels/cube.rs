@@ -1,6 +1,6 @@
 //! WGSL kernels on wgpu; compositions on every other CubeCL runtime, data type and odd shape.
 
-use super::{AdapterShape, DropoutMask, KernelBackend, composed, packed};
+use super::{AdapterShape, DropoutMask, KernelBackend, Spread, Transform, composed, packed};
 use crate::packing::Packing;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::wgpu::{
@@ -15,6 +15,9 @@ use std::ops::Range;
 
 /// Workgroups that share the sums of parameter gradients, each with a slice of its own.
 const GROUPS: u32 = 64;
+
+/// Invocations that share the sums of a gather.
+const GATHER_INVOCATIONS: u32 = 1 << 16;
 
 /// A kernel for CubeCL; its id holds everything that changes the text, as caches never see that.
 #[derive(Clone, Debug)]
@@ -234,6 +237,66 @@ impl KernelBackend for CubeBackend {
         ];
         launch(Permutation::dropout(), grid, &[&x, &y], &info);
         y
+    }
+
+    fn hadamard(x: FloatTensor<Self>, transform: Transform) -> FloatTensor<Self> {
+        let passes = Permutation::hadamard(transform.bits);
+        let (true, Some(passes)) = (uses_wgsl(&[&x]) && transform.len > 0, passes) else {
+            return composed::hadamard::<Self>(x, transform);
+        };
+        let mut data = into_contiguous(x);
+        let (last, size) = (passes.len() - 1, transform.size());
+        for (at, (pass, stride)) in passes.into_iter().enumerate() {
+            let (len, scale) = match at == last {
+                true => (transform.len, transform.scale),
+                false => (size, 1.0),
+            };
+            let out = empty(&data, Shape::new([1, len]));
+            let grid = grid((size as u32).div_ceil(pass.value("tile")));
+            let given = data.meta.shape().num_elements() as u32;
+            let info = [given, len as u32, stride, scale.to_bits(), grid.0];
+            launch(pass, grid, &[&data, &out], &info);
+            data = out;
+        }
+        data
+    }
+
+    fn fastfood_spread(
+        h: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        if !uses_wgsl(&[&h, &levels]) {
+            return composed::fastfood_spread::<Self>(h, levels, spread);
+        }
+        let [h, levels] = [h, levels].map(into_contiguous);
+        let z = empty(&h, Shape::new([1, spread.size()]));
+        let grid = grid((spread.size() as u32).div_ceil(WORKGROUP));
+        let kernel = Permutation::fastfood_spread();
+        launch(kernel, grid, &[&h, &levels, &z], &spread.info([grid.0]));
+        z
+    }
+
+    fn fastfood_gather(
+        z: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        if !uses_wgsl(&[&z, &levels]) {
+            return composed::fastfood_gather::<Self>(z, levels, spread);
+        }
+        let [z, levels] = [z, levels].map(into_contiguous);
+        let (size, period) = (spread.size() as u32, spread.period() as u32);
+        let whole = size / period;
+        let slices = (GATHER_INVOCATIONS / period).clamp(1, whole);
+        let turns = whole.div_ceil(slices);
+        let slices = whole.div_ceil(turns);
+        let sums = empty(&z, Shape::new([slices as usize, period as usize]));
+        let grid = grid((slices * period).div_ceil(WORKGROUP));
+        let info = spread.info([grid.0, turns]);
+        let kernel = Permutation::fastfood_gather();
+        launch(kernel, grid, &[&z, &levels, &sums], &info);
+        composed::sum_rows::<Self>(sums)
     }
 
     fn unpack_rows(

@@ -1,6 +1,8 @@
 //! The CPU backend's own form of the operations: f32 loops over contiguous rows.
 
-use super::{AdapterShape, DropoutMask, KernelBackend, chunks, composed, loops, packed};
+use super::{
+    AdapterShape, DropoutMask, KernelBackend, Spread, Transform, chunks, composed, loops, packed,
+};
 use crate::packing::Packing;
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
@@ -117,6 +119,49 @@ impl KernelBackend for Flex {
             true => changed(x, |values| chunks::dropout(mask, values)),
             false => composed::dropout::<Self>(x, mask),
         }
+    }
+
+    fn hadamard(x: FloatTensor<Self>, transform: Transform) -> FloatTensor<Self> {
+        let row = x.to_contiguous();
+        let (Some(values), true) = (row.as_slice::<f32>(), uses_loops(&[&x])) else {
+            return composed::hadamard::<Self>(x, transform);
+        };
+        let mut work = vec![0.0; transform.size()];
+        let len = values.len().min(work.len());
+        work[..len].copy_from_slice(&values[..len]);
+        chunks::hadamard(&mut work);
+        let mut out = vec![0.0; transform.len];
+        chunks::scaled(&work[..transform.len], transform.scale, &mut out);
+        tensor(out, Shape::new([1, transform.len]))
+    }
+
+    fn fastfood_spread(
+        h: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        let [row, level_row] = [&h, &levels].map(|tensor| tensor.to_contiguous());
+        let slices = (row.as_slice::<f32>(), level_row.as_slice::<f32>());
+        let ((Some(values), Some(level_values)), true) = (slices, uses_loops(&[&h])) else {
+            return composed::fastfood_spread::<Self>(h, levels, spread);
+        };
+        let mut z = vec![0.0; spread.size()];
+        chunks::fastfood_spread(&spread, values, level_values, &mut z);
+        tensor(z, Shape::new([1, spread.size()]))
+    }
+
+    fn fastfood_gather(
+        z: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        let [row, level_row] = [&z, &levels].map(|tensor| tensor.to_contiguous());
+        let slices = (row.as_slice::<f32>(), level_row.as_slice::<f32>());
+        let ((Some(values), Some(level_values)), true) = (slices, uses_loops(&[&z])) else {
+            return composed::fastfood_gather::<Self>(z, levels, spread);
+        };
+        let sums = chunks::fastfood_gather(&spread, values, level_values);
+        tensor(sums, Shape::new([1, spread.period()]))
     }
 
     fn unpack_rows(

@@ -7,7 +7,7 @@ use super::lanes::{
     ROWS, Rows, add_rows, dot, fma, mix, narrow_in, narrow_out, narrow_sums, rule_sums, wide_in,
     wide_out, wide_sums,
 };
-use super::{AdapterShape, DropoutMask};
+use super::{AdapterShape, DropoutMask, Spread};
 use crate::packing::half_value;
 
 /// Compiles `$body` for the vector units that there may be, and picks at run time.
@@ -126,6 +126,86 @@ fn unpack_int8_body<const FMA: bool>(words: &[u32], scales: &[f32], out: &mut [f
     }
 }
 
+/// Sums and differences of two runs of equal length.
+#[inline(always)]
+fn butterfly(a: &mut [f32], b: &mut [f32]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, *b) = (*a + *b, *a - *b);
+    }
+}
+
+#[inline(always)]
+fn hadamard_body<const FMA: bool>(x: &mut [f32]) {
+    let mut half = 1;
+    while half < x.len() {
+        for pair in x.chunks_exact_mut(2 * half) {
+            let (a, b) = pair.split_at_mut(half);
+            butterfly(a, b);
+        }
+        half *= 2;
+    }
+}
+
+#[inline(always)]
+fn hadamard_rows_body<const FMA: bool>(rows: &mut [&mut [f32]]) {
+    let mut half = 1;
+    while half < rows.len() {
+        for pair in rows.chunks_exact_mut(2 * half) {
+            let (a, b) = pair.split_at_mut(half);
+            a.iter_mut().zip(b).for_each(|(a, b)| butterfly(a, b));
+        }
+        half *= 2;
+    }
+}
+
+#[inline(always)]
+fn fastfood_spread_body<const FMA: bool>(
+    spread: &Spread,
+    first: u32,
+    h: &[f32],
+    levels: &[f32],
+    z: &mut [f32],
+) {
+    let period = h.len() - 1;
+    for (j, z) in (first..).zip(z) {
+        *z = levels[spread.level(j)] * h[spread.permuted(j) as usize & period];
+    }
+}
+
+#[inline(always)]
+fn fastfood_gather_body<const FMA: bool>(
+    spread: &Spread,
+    first: u32,
+    z: &[f32],
+    levels: &[f32],
+    sums: &mut [f32],
+) {
+    let period = sums.len() - 1;
+    for (j, z) in (first..).zip(z) {
+        sums[spread.permuted(j) as usize & period] += levels[spread.level(j)] * z;
+    }
+}
+
+versions!(
+    /// Walsh–Hadamard transform in place, of a power of two.
+    hadamard = hadamard_body(x: &mut [f32])
+);
+versions!(
+    /// The same across rows of equal length, as many as a power of two.
+    hadamard_rows = hadamard_rows_body(rows: &mut [&mut [f32]])
+);
+versions!(
+    /// `z[j] = G[j] · h[Π(j) mod P]` from j = `first` on.
+    fastfood_spread = fastfood_spread_body(
+        spread: &Spread, first: u32, h: &[f32], levels: &[f32], z: &mut [f32]
+    )
+);
+versions!(
+    /// Adds what each z[j] gives to the gradient of h.
+    fastfood_gather = fastfood_gather_body(
+        spread: &Spread, first: u32, z: &[f32], levels: &[f32], sums: &mut [f32]
+    )
+);
 versions!(
     /// f32 from words of two halves.
     unpack_f16 = unpack_f16_body(words: &[u32], out: &mut [f32])

@@ -9,6 +9,7 @@ mod autodiff;
 mod chunks;
 mod composed;
 mod cube;
+mod fastfood;
 mod flex;
 mod lanes;
 mod loops;
@@ -19,6 +20,7 @@ mod tests;
 #[cfg(test)]
 mod twin;
 
+pub use fastfood::{LEVELS, Spread, Transform, levels};
 pub use packed::Packed;
 pub use shape::{AdapterPart, AdapterShape};
 
@@ -121,6 +123,12 @@ fn kron_shape(b: &Shape) -> Shape {
     Shape::new([b[0] * b[1], b[0] * b[2]])
 }
 
+/// Shape of a transform's result.
+#[cfg(feature = "native")]
+fn transformed(transform: &Transform) -> Shape {
+    Shape::new([1, transform.len])
+}
+
 /// Backends that have this crate's operations; the default bodies are compositions.
 #[backend_extension(Cube, Flex, Autodiff, Fusion: cfg(feature = "native"))]
 pub trait KernelBackend: Backend {
@@ -182,6 +190,32 @@ pub trait KernelBackend: Backend {
         composed::dropout::<Self>(x, mask)
     }
 
+    /// A Walsh–Hadamard transform of one row, `x: [1, numbers]`.
+    #[fusion(dtype = x, shape = transformed(transform))]
+    fn hadamard(x: FloatTensor<Self>, transform: Transform) -> FloatTensor<Self> {
+        composed::hadamard::<Self>(x, transform)
+    }
+
+    /// Fastfood's Gaussians and permutation, `h: [1, P]` to `[1, size]`.
+    #[fusion(dtype = h, shape = Shape::new([1, spread.size()]))]
+    fn fastfood_spread(
+        h: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        composed::fastfood_spread::<Self>(h, levels, spread)
+    }
+
+    /// The transpose of `fastfood_spread`: its gradient by h.
+    #[fusion(dtype = z, shape = Shape::new([1, spread.period()]))]
+    fn fastfood_gather(
+        z: FloatTensor<Self>,
+        levels: FloatTensor<Self>,
+        spread: Spread,
+    ) -> FloatTensor<Self> {
+        composed::fastfood_gather::<Self>(z, levels, spread)
+    }
+
     /// Some rows of a packed matrix in f32, without a gradient.
     #[fusion(dtype = scales, shape = packed::unpacked(words, packing, rows))]
     fn unpack_rows(
@@ -236,6 +270,31 @@ pub fn kron_sum(a: Tensor<3>, b: Tensor<3>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as KernelBackend>::kron_sum(
         a.into_dispatch(),
         b.into_dispatch(),
+    ))
+}
+
+/// A Walsh–Hadamard transform without normalisation, `x: [1, numbers]` to `[1, transform.len]`; of x
+/// only as many numbers count as the transform has.
+pub fn hadamard(x: Tensor<2>, mut transform: Transform) -> Tensor<2> {
+    let size = transform.size();
+    transform.len = transform.len.min(size);
+    let x = match x.dims()[1] > size {
+        true => x.slice([0..1, 0..size]),
+        false => x,
+    };
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::hadamard(
+        x.into_dispatch(),
+        transform,
+    ))
+}
+
+/// `z[j] = G[j] · h[Π(j) mod P]` of what [`Spread`] draws; `h: [1, P]`, `levels` those of
+/// [`levels`], `[1, 4096]`.
+pub fn fastfood_spread(h: Tensor<2>, levels: Tensor<2>, spread: Spread) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::fastfood_spread(
+        h.into_dispatch(),
+        levels.into_dispatch(),
+        spread,
     ))
 }
 

@@ -2,10 +2,14 @@
 //!
 //! T5 is handed such a specification and knows none of the methods by name.
 
+mod overrides;
+mod parts;
 mod presets;
 mod spec;
 
-pub use presets::{NAMES, Overrides};
+pub use overrides::{Overrides, RuleOwner};
+pub use parts::{FACTORS, Group, INTRINSIC, INTRINSIC_SCALES, Init, PROMPT, Part, Place, RULE};
+pub use presets::NAMES;
 pub use spec::{
-    AdapterInput, Adapters, BaseTrains, Group, Init, Layer, Method, Part, Place, RULE, Site,
+    AdapterInput, Adapters, BaseTrains, Intrinsic, Layer, Method, Prompt, PromptStart, Rule, Site,
 };

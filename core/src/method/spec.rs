@@ -1,7 +1,10 @@
-//! The specification of a method and the tensors and counts that follow from it.
+//! The specification of a method: plain data that says what goes where and what trains.
 
+use crate::nearest::suggestion;
 use crate::t5::{Activation, Stack, T5Config};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// A kind of place in T5 where an adapter can go; none follows cross attention (paper §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,16 @@ impl Site {
         Self::DecoderFeedForward,
     ];
 
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EncoderSelfAttention => "encoder.self_attention",
+            Self::EncoderFeedForward => "encoder.feed_forward",
+            Self::DecoderSelfAttention => "decoder.self_attention",
+            Self::DecoderFeedForward => "decoder.feed_forward",
+        }
+    }
+
     /// The stack and the sublayer index (`layer.J`) of this site.
     pub fn position(self) -> (Stack, usize) {
         match self {
@@ -40,19 +53,71 @@ impl Site {
     }
 }
 
+impl FromStr for Site {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|site| site.name() == name);
+        found.ok_or_else(|| {
+            let known = suggestion(name, Self::ALL.map(Self::name));
+            Error::Setting(format!("unknown site `{name}`: {known}"))
+        })
+    }
+}
+
+/// How the n matrices A of a hypercomplex layer are kept (paper §3.1 and its ablations).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rule {
+    /// Every projection has A of its own, instead of one A for all.
+    pub own: bool,
+    /// A stays as it was drawn.
+    pub fixed: bool,
+    /// Each A_i is a column times a row.
+    pub factorised: bool,
+}
+
 /// What the two projections of an adapter are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Layer {
     /// An ordinary linear layer (Houlsby et al. 2019).
     Dense,
-    /// A sum of `n` Kronecker products with rank-`rank` factors and one shared rule A (paper §3.1).
+    /// A product of two thin matrices.
+    LowRank {
+        /// Columns of the first, rows of the second.
+        rank: usize,
+    },
+    /// A sum of `n` Kronecker products with whole second factors (Zhang et al. 2021).
+    Phm {
+        /// Terms of the sum; divides both sides of the projection.
+        n: usize,
+        /// The first factors A.
+        rule: Rule,
+    },
+    /// A sum of `n` Kronecker products with rank-`rank` second factors (paper §3.1).
     Lphm {
         /// Terms of the sum; divides both sides of the projection.
         n: usize,
         /// Rank of each s_i t_i.
         rank: usize,
+        /// The first factors A.
+        #[serde(default)]
+        rule: Rule,
+        /// All adapters share one s and t; each keeps biases of its own.
+        #[serde(default)]
+        shared: bool,
     },
+}
+
+impl Layer {
+    /// The n and the rule of a hypercomplex layer.
+    pub fn rule(&self) -> Option<(usize, Rule)> {
+        match *self {
+            Self::Phm { n, rule } | Self::Lphm { n, rule, .. } => Some((n, rule)),
+            Self::Dense | Self::LowRank { .. } => None,
+        }
+    }
 }
 
 /// What an adapter computes with, y being the output of the sublayer before it.
@@ -67,7 +132,8 @@ pub enum AdapterInput {
     Residual,
 }
 
-/// Bottleneck adapters: `y + up(activation(down(y)))`.
+/// Bottleneck adapters: `y + post(up(activation(down(pre(z)))))`, z being y or what [`AdapterInput`]
+/// says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adapters {
     /// Where they go.
@@ -76,17 +142,77 @@ pub struct Adapters {
     pub layer: Layer,
     /// Width between the two projections.
     pub bottleneck: usize,
+    /// Encoder blocks that have them; all if not said.
+    #[serde(default)]
+    pub encoder_layers: Option<Vec<usize>>,
+    /// Decoder blocks that have them; all if not said.
+    #[serde(default)]
+    pub decoder_layers: Option<Vec<usize>>,
     /// Between the two projections.
     #[serde(default = "gelu_new")]
     pub activation: Activation,
     /// What they compute with.
     #[serde(default)]
     pub input: AdapterInput,
+    /// A LayerNorm with mean and bias in front of the first projection.
+    #[serde(default)]
+    pub pre_norm: bool,
+    /// The same behind the second projection, before what came in is added.
+    #[serde(default)]
+    pub post_norm: bool,
 }
 
 /// The published activation, and that of adapter files which do not name one.
 fn gelu_new() -> Activation {
     Activation::GeluNew
+}
+
+impl Adapters {
+    /// Whether there is one behind sublayer `layer` of this block.
+    pub fn are_at(&self, stack: Stack, block: usize, layer: usize) -> bool {
+        let blocks = match stack {
+            Stack::Encoder => &self.encoder_layers,
+            Stack::Decoder => &self.decoder_layers,
+        };
+        let here = |site: &Site| site.position() == (stack, layer);
+        let chosen = blocks.as_ref().is_none_or(|all| all.contains(&block));
+        chosen && self.sites.iter().any(here)
+    }
+}
+
+/// Rows in front of the encoder's input embeddings (Lester et al. 2021).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// How many.
+    pub rows: usize,
+    /// How they start.
+    pub start: PromptStart,
+}
+
+/// How a prompt starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptStart {
+    /// Uniform in ± 0.5.
+    Random,
+    /// The first rows of the pretrained embedding table.
+    Tokens,
+    /// What the published code does for tokens: it takes the rows before the checkpoint is loaded,
+    /// from a table that is still random, normal with deviation 1.
+    UnloadedTokens,
+}
+
+/// Every tensor of the base moves along one random projection of a short vector (Aghajanyan et al.
+/// 2020): `W = W_0 + λ_W · ray_W(θ)`, ray by Fastfood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intrinsic {
+    /// Trained numbers: θ, a λ for each tensor, and one that nothing uses.
+    pub dimension: usize,
+    /// The projections' seed.
+    pub seed: u64,
+    /// θ's gradient as published, each tensor's share divided by its padded length, instead of the
+    /// derivative.
+    pub published_gradient: bool,
 }
 
 /// What of the base is trained.
@@ -108,178 +234,37 @@ pub struct Method {
     pub name: String,
     /// Bottleneck layers, if it adds any.
     pub adapters: Option<Adapters>,
+    /// Rows in front of the source, if it adds any.
+    #[serde(default)]
+    pub prompt: Option<Prompt>,
+    /// Whether T5's linears, block norms and output layer get the biases that T5 left out (Ben-Zaken
+    /// et al. 2021).
+    #[serde(default)]
+    pub biases: bool,
+    /// The base's tensors as projections, if they are.
+    #[serde(default)]
+    pub intrinsic: Option<Intrinsic>,
     /// What of the base it trains.
     pub base: BaseTrains,
+    /// Whether it trains the output layer too (paper, appendix C); with a tied one, the embedding.
+    #[serde(default)]
+    pub output_layer: bool,
     /// Published learning rate.
     pub lr: f64,
+    /// Published rows of one forward pass, where a step is made of several.
+    #[serde(default)]
+    pub micro_batch: Option<usize>,
     /// Whether the task's name goes in front of the source text.
     pub task_prefix: bool,
 }
 
-/// One adapter's place: the site in a given block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Which stack.
-    pub stack: Stack,
-    /// Which block of it.
-    pub block: usize,
-    /// Which sublayer of that (`layer.J`).
-    pub layer: usize,
-}
-
-impl Place {
-    /// `encoder.block.0.layer.1.adapter`: the prefix of its tensors.
-    pub fn name(&self) -> String {
-        format!(
-            "{}.block.{}.layer.{}.adapter",
-            self.stack.name(),
-            self.block,
-            self.layer
-        )
-    }
-}
-
-/// How a tensor starts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Init {
-    /// All zero.
-    Zero,
-    /// Normal with this deviation.
-    Normal(f64),
-    /// Uniform in ± this bound.
-    Uniform(f64),
-}
-
-/// One tensor of an adapter file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// Full name in the file.
-    pub name: String,
-    /// Shape in the file.
-    pub shape: Vec<usize>,
-    /// How it starts.
-    pub init: Init,
-}
-
-impl Part {
-    fn new(name: String, shape: &[usize], init: Init) -> Self {
-        Self {
-            name,
-            shape: shape.to_vec(),
-            init,
-        }
-    }
-
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Whether it has no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Parts that are trained as one packed tensor, so that a kernel binds one and the optimiser
-/// updates one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Group {
-    /// Name of the packed tensor.
-    pub name: String,
-    /// What is packed, in order.
-    pub parts: Vec<Part>,
-}
-
-impl Group {
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        self.parts.iter().map(Part::len).sum()
-    }
-
-    /// Rows and columns of the packed tensor: a lone matrix stays `[out, in]`, all else is one row.
-    pub fn packed_shape(&self) -> [usize; 2] {
-        match self.parts.as_slice() {
-            [Part { shape, .. }] if shape.len() == 2 => [shape[0], shape[1]],
-            _ => [1, self.len()],
-        }
-    }
-
-    /// Whether it has no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Name of the rule A that all projections share.
-pub const RULE: &str = "rule";
-
 impl Method {
-    /// Every adapter's place, in the order of [`Site::ALL`] within a block.
-    pub fn places(&self, config: &T5Config) -> Vec<Place> {
-        let Some(adapters) = &self.adapters else {
-            return Vec::new();
-        };
-        let mut places = Vec::new();
-        for stack in [Stack::Encoder, Stack::Decoder] {
-            for block in 0..config.layers(stack) {
-                for site in Site::ALL
-                    .iter()
-                    .filter(|site| adapters.sites.contains(site))
-                {
-                    let (at, layer) = site.position();
-                    if at == stack {
-                        places.push(Place {
-                            stack,
-                            block,
-                            layer,
-                        });
-                    }
-                }
-            }
-        }
-        places
-    }
-
-    /// The tensors that the method adds to the base.
-    pub fn added(&self, config: &T5Config) -> Vec<Group> {
-        let Some(adapters) = &self.adapters else {
-            return Vec::new();
-        };
-        let mut groups = Vec::new();
-        if let Layer::Lphm { n, .. } = adapters.layer {
-            let part = Part::new(RULE.into(), &[n, n, n], Init::Normal(1e-4));
-            groups.push(Group {
-                name: RULE.into(),
-                parts: vec![part],
-            });
-        }
-        for place in self.places(config) {
-            let name = place.name();
-            let parts = adapters.parts(&name, config.d_model);
-            groups.push(Group { name, parts });
-        }
-        groups
-    }
-
-    /// Names of the base's tensors that are trained.
-    pub fn trained_base(&self, config: &T5Config) -> Vec<(String, Vec<usize>)> {
-        let mut tensors = config.tensors();
-        match self.base {
-            BaseTrains::All => {}
-            BaseTrains::LayerNorms => {
-                tensors.retain(|(name, _)| name.ends_with("layer_norm.weight"));
-            }
-            BaseTrains::Nothing => tensors.clear(),
-        }
-        tensors
-    }
-
     /// Trained parameters.
     pub fn trainable(&self, config: &T5Config) -> usize {
-        let added: usize = self.added(config).iter().map(Group::len).sum();
+        let added = self.added(config);
+        let trained = added.iter().filter(|group| group.trained);
         let base = self.trained_base(config);
-        added
+        trained.map(super::Group::len).sum::<usize>()
             + base
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
@@ -294,48 +279,5 @@ impl Method {
     /// Width between the projections, if the method has adapters.
     pub fn bottleneck(&self) -> Option<usize> {
         self.adapters.as_ref().map(|adapters| adapters.bottleneck)
-    }
-}
-
-impl Adapters {
-    /// Packed parts of one adapter on width `model`, in the order that `kernels` expects.
-    fn parts(&self, name: &str, model: usize) -> Vec<Part> {
-        let (k, d) = (model, self.bottleneck);
-        let mut parts = Vec::new();
-        for (side, input, output) in [("down", k, d), ("up", d, k)] {
-            match self.layer {
-                Layer::Dense => {
-                    // torch.nn.Linear's default, as in the published code.
-                    let init = Init::Uniform(1.0 / (input as f64).sqrt());
-                    parts.push(Part::new(
-                        format!("{name}.{side}.weight"),
-                        &[output, input],
-                        init,
-                    ));
-                    parts.push(Part::new(format!("{name}.{side}.bias"), &[output], init));
-                }
-                Layer::Lphm { n, rank } => {
-                    // Glorot uniform with gain √2 of each slice (presets of the published code).
-                    let glorot = |fan: usize| Init::Uniform((2.0 * 6.0 / fan as f64).sqrt());
-                    let (p, q) = (input / n, output / n);
-                    parts.push(Part::new(
-                        format!("{name}.{side}.s"),
-                        &[n, p, rank],
-                        glorot(p + rank),
-                    ));
-                    parts.push(Part::new(
-                        format!("{name}.{side}.t"),
-                        &[n, rank, q],
-                        glorot(rank + q),
-                    ));
-                    parts.push(Part::new(
-                        format!("{name}.{side}.bias"),
-                        &[output],
-                        Init::Zero,
-                    ));
-                }
-            }
-        }
-        parts
     }
 }

@@ -1,7 +1,9 @@
 //! `config.json` of a T5 and the tensors that it implies.
 
+use crate::nearest::suggestion;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// Which half of T5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +43,32 @@ pub enum Activation {
     GeluNew,
     /// The erf form of GELU.
     Gelu,
-    /// x · sigmoid(x).
+    /// x · sigmoid(x), also called swish.
+    #[serde(alias = "swish")]
     Silu,
+}
+
+impl Activation {
+    /// All of them with their names.
+    const NAMED: [(&'static str, Self); 5] = [
+        ("relu", Self::Relu),
+        ("gelu_new", Self::GeluNew),
+        ("gelu", Self::Gelu),
+        ("silu", Self::Silu),
+        ("swish", Self::Silu),
+    ];
+}
+
+impl FromStr for Activation {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::NAMED.iter().find(|(known, _)| *known == name);
+        found.map(|(_, kind)| *kind).ok_or_else(|| {
+            let known = suggestion(name, Self::NAMED.map(|(known, _)| known));
+            Error::Setting(format!("unknown activation `{name}`: {known}"))
+        })
+    }
 }
 
 /// Sizes and switches of a T5; absent keys of a file take Hugging Face's defaults.

@@ -5,8 +5,10 @@ use super::layers::{activate, by_rows, rms_norm};
 use super::{Stack, T5, Weights};
 use crate::Result;
 use crate::kernels::{DropoutKey, dropout};
+use crate::method::PROMPT;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 /// Source token ids and their mask, on the device.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct Forward<'a> {
     pub(super) weights: &'a Weights,
     dropout: Option<(f64, DropoutKey)>,
     site: Cell<u32>,
+    /// Projected tensors of this pass, each made when first asked for.
+    projected: RefCell<BTreeMap<String, Tensor<2>>>,
 }
 
 impl<'a> Forward<'a> {
@@ -51,6 +55,7 @@ impl<'a> Forward<'a> {
             weights,
             dropout: None,
             site: Cell::new(0),
+            projected: RefCell::default(),
         }
     }
 
@@ -67,10 +72,30 @@ impl<'a> Forward<'a> {
 
     /// The trained tensor of this name, else the base's, in f32 at once: for what is small.
     pub(super) fn tensor(&self, name: &str) -> Result<Tensor<2>> {
-        match self.weights.tensors.get(name) {
-            Some(tensor) => Ok(tensor.clone()),
+        match self.own(name)? {
+            Some(tensor) => Ok(tensor),
             None => self.model.tensor(name),
         }
+    }
+
+    /// What stands in the place of one of the base's tensors: trained itself, or moved along a
+    /// projection.
+    fn own(&self, name: &str) -> Result<Option<Tensor<2>>> {
+        if let Some(tensor) = self.weights.tensors.get(name) {
+            return Ok(Some(tensor.clone()));
+        }
+        let Some(projections) = &self.weights.projections else {
+            return Ok(None);
+        };
+        if let Some(tensor) = self.projected.borrow().get(name) {
+            return Ok(Some(tensor.clone()));
+        }
+        let tensor = projections.moved(name, self.model, self.weights)?;
+        if let Some(tensor) = &tensor {
+            let mut made = self.projected.borrow_mut();
+            made.insert(name.into(), tensor.clone());
+        }
+        Ok(tensor)
     }
 
     /// Dropout at the next site of this pass.
@@ -90,37 +115,79 @@ impl<'a> Forward<'a> {
         )
     }
 
-    /// `x W^T` with `W: [out, in]`, trained or the base's; `x: [rows, in]`.
+    /// `x W^T` with `W: [out, in]`, trained or the base's, and the bias that the method may have
+    /// given it; `x: [rows, in]`.
     pub(super) fn linear(&self, x: Tensor<2>, name: &str) -> Result<Tensor<2>> {
-        match self.weights.tensors.get(name) {
-            Some(tensor) => Ok(x.matmul(tensor.clone().transpose())),
+        let y = self.product(x, name)?;
+        Ok(self.biased(y, name))
+    }
+
+    /// [`Self::linear`] without a bias.
+    fn product(&self, x: Tensor<2>, name: &str) -> Result<Tensor<2>> {
+        match self.own(name)? {
+            Some(tensor) => Ok(x.matmul(tensor.transpose())),
             None => self.model.linear(name, x),
         }
     }
 
+    /// Adds the bias that the method gave to what the weight called `name` made, if it gave one.
+    fn biased(&self, y: Tensor<2>, name: &str) -> Tensor<2> {
+        let method = self.weights.method.as_ref();
+        let stem = name.strip_suffix(".weight");
+        let (Some(stem), true) = (stem, method.is_some_and(|method| method.biases)) else {
+            return y;
+        };
+        match self.weights.tensors.get(&format!("{stem}.bias")) {
+            Some(bias) => y + bias.clone(),
+            None => y,
+        }
+    }
+
     pub(super) fn norm(&self, x: Tensor<2>, name: &str) -> Result<Tensor<2>> {
-        Ok(rms_norm(
-            x,
-            self.tensor(name)?,
-            self.model.config().layer_norm_epsilon,
-        ))
+        let epsilon = self.model.config().layer_norm_epsilon;
+        let y = rms_norm(x, self.tensor(name)?, epsilon);
+        Ok(self.biased(y, name))
     }
 
     /// Token embeddings: `[rows · length, d_model]`.
     pub(super) fn embed(&self, ids: Tensor<2, Int>) -> Result<Tensor<2>> {
         let [rows, length] = ids.dims();
         let ids = ids.reshape([rows * length]);
-        match self.weights.tensors.get("shared.weight") {
-            Some(table) => Ok(table.clone().select(0, ids)),
+        match self.own("shared.weight")? {
+            Some(table) => Ok(table.select(0, ids)),
             None => self.model.select("shared.weight", ids),
         }
     }
 
-    /// Encoder output `[rows, length, d_model]`.
+    /// The method's prompt in front of each row's embeddings `[rows · length, d_model]`.
+    fn prompted(&self, x: Tensor<2>, rows: usize) -> Result<Tensor<2>> {
+        let Some(prompt) = self.weights.tensors.get(PROMPT) else {
+            return Ok(x);
+        };
+        let ([more, width], length) = (prompt.dims(), x.dims()[0] / rows.max(1));
+        let prompt = prompt.clone().unsqueeze::<3>().expand([rows, more, width]);
+        let x = Tensor::cat(vec![prompt, x.reshape([rows, length, width])], 1);
+        Ok(x.reshape([rows * (more + length), width]))
+    }
+
+    /// The mask `[rows, 1, 1, length]` of the source with the method's prompt, which always counts.
+    pub(super) fn prompted_mask(&self, mask: &Tensor<4>) -> Tensor<4> {
+        let Some(prompt) = self.weights.tensors.get(PROMPT) else {
+            return mask.clone();
+        };
+        let counts = [mask.dims()[0], 1, 1, prompt.dims()[0]];
+        let counts = Tensor::zeros(counts, self.model.device());
+        Tensor::cat(vec![counts, mask.clone()], 3)
+    }
+
+    /// Encoder output `[rows, length, d_model]`; a prompt's rows are the first of the length.
     pub fn encode(&self, inputs: &Inputs) -> Result<Tensor<3>> {
-        let [rows, length] = inputs.ids.dims();
-        let bias = self.position_bias(Stack::Encoder, 0..length, length)? + inputs.mask.clone();
-        let mut x = self.drop(self.embed(inputs.ids.clone())?);
+        let rows = inputs.ids.dims()[0];
+        let x = self.prompted(self.embed(inputs.ids.clone())?, rows)?;
+        let length = x.dims()[0] / rows.max(1);
+        let mask = self.prompted_mask(&inputs.mask);
+        let bias = self.position_bias(Stack::Encoder, 0..length, length)? + mask;
+        let mut x = self.drop(x);
         for block in 0..self.model.config().num_layers {
             let prefix = format!("encoder.block.{block}.layer.0");
             let normed = self.norm(x.clone(), &format!("{prefix}.layer_norm.weight"))?;
@@ -158,6 +225,7 @@ impl<'a> Forward<'a> {
         let bias =
             self.position_bias(Stack::Decoder, 0..length, length)? + causal_mask(length, device);
         let cross = self.cross(encoded)?;
+        let mask = self.prompted_mask(mask);
         let mut x = self.drop(self.embed(ids)?);
         for (block, cross) in cross.iter().enumerate() {
             let prefix = format!("decoder.block.{block}.layer.0");
@@ -165,7 +233,7 @@ impl<'a> Forward<'a> {
             let attention = format!("{prefix}.SelfAttention");
             let heads = self.keys_values(normed.clone(), rows, &attention)?;
             let y = self.attend(normed, &heads, Some(bias.clone()), &attention)?;
-            x = self.after_self_attention(x, y, block, cross, mask)?;
+            x = self.after_self_attention(x, y, block, cross, &mask)?;
         }
         let x = self.drop(self.norm(x, "decoder.final_layer_norm.weight")?);
         Ok(x.reshape([rows, length, self.model.config().d_model]))
@@ -231,11 +299,18 @@ impl<'a> Forward<'a> {
     /// Vocabulary logits `[rows, vocab]` of decoder outputs `[rows, d_model]`.
     pub fn logits(&self, hidden: Tensor<2>) -> Result<Tensor<2>> {
         let config = self.model.config();
-        if config.tie_word_embeddings {
-            let scaled = hidden.mul_scalar((config.d_model as f64).powf(-0.5));
-            self.linear(scaled, "shared.weight")
-        } else {
-            self.linear(hidden, "lm_head.weight")
+        const HEAD: &str = "lm_head.weight";
+        const TABLE: &str = "shared.weight";
+        if !config.tie_word_embeddings {
+            return self.linear(hidden, HEAD);
         }
+        let scaled = hidden.mul_scalar((config.d_model as f64).powf(-0.5));
+        // A trained table serves here too; one that moves along a projection moves at the inputs
+        // alone, as in the published code.
+        let logits = match self.weights.tensors.get(TABLE) {
+            Some(table) => scaled.matmul(table.clone().transpose()),
+            None => self.model.linear(TABLE, scaled)?,
+        };
+        Ok(self.biased(logits, HEAD))
     }
 }

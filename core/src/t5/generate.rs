@@ -15,12 +15,13 @@ impl Forward<'_> {
         let rows = inputs.ids.dims()[0];
         let encoded = self.encode(inputs)?;
         let cross = self.cross(&encoded)?;
+        let mask = self.prompted_mask(&inputs.mask);
         let mut cache: Vec<Option<Heads>> = vec![None; cross.len()];
         let mut ids = vec![vec![config.decoder_start_token_id as i32]; rows];
         let mut done = vec![false; rows];
         for position in 0..max_length.saturating_sub(1) {
             let last: Vec<i32> = ids.iter().map(|row| row[position]).collect();
-            let x = self.next_hidden(&last, position, &mut cache, &cross, &inputs.mask)?;
+            let x = self.next_hidden(&last, position, &mut cache, &cross, &mask)?;
             let best = int_values(self.logits(x)?.argmax(1)).await?;
             for ((row, done), next) in ids.iter_mut().zip(&mut done).zip(best) {
                 row.push(if *done {

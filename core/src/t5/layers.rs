@@ -15,7 +15,18 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f64) -> Tensor<2> {
     x * mean.add_scalar(epsilon).sqrt().recip() * weight
 }
 
-/// The feed-forward activation.
+/// ε of a LayerNorm inside an adapter, PyTorch's default.
+const LAYER_NORM_EPSILON: f64 = 1e-5;
+
+/// A LayerNorm with mean and bias: `(x − mean) / sqrt(variance + ε) · w + b`.
+///
+/// `x: [rows, d]`, `weight` and `bias`: `[1, d]`.
+pub(super) fn layer_norm(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
+    let centred = x.clone() - x.mean_dim(1);
+    rms_norm(centred, weight, LAYER_NORM_EPSILON) + bias
+}
+
+/// The activation of a feed-forward block or of an adapter.
 pub(super) fn activate(x: Tensor<2>, kind: Activation) -> Tensor<2> {
     match kind {
         Activation::Relu => activation::relu(x),

@@ -21,6 +21,8 @@ mod loader;
 mod loss;
 #[cfg(feature = "engine")]
 mod model;
+#[cfg(feature = "engine")]
+mod projections;
 #[cfg(all(test, feature = "engine"))]
 mod tests;
 #[cfg(feature = "engine")]
@@ -28,6 +30,8 @@ mod trained;
 #[cfg(feature = "engine")]
 mod weights;
 
+#[cfg(feature = "engine")]
+pub(crate) use adapters::Matrix;
 pub use buckets::relative_position_bucket;
 pub use config::{Activation, Stack, T5Config};
 #[cfg(feature = "engine")]
@@ -41,4 +45,6 @@ pub(crate) use model::upload;
 #[cfg(feature = "engine")]
 pub use model::{T5, Weights};
 pub use plan::{Limits, Pass, Plan};
+#[cfg(feature = "engine")]
+pub use projections::{Drawn, Projections};
 pub use storage::Storage;

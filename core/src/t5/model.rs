@@ -1,12 +1,14 @@
 //! A loaded base, and the trained tensors laid over it.
 
-use super::{Storage, T5Config};
+use super::{Projections, Storage, T5Config};
 use crate::kernels::Packed;
 use crate::method::Method;
 use crate::packing::{Packer, Packing};
 use crate::{Error, Result};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// One tensor of the base on the device.
 #[derive(Debug, Clone)]
@@ -144,6 +146,13 @@ impl T5 {
         Ok(self.weight(name)?.select(ids))
     }
 
+    /// Consecutive rows of one of its matrices in f32: `[rows, columns]`.
+    pub(super) fn rows(&self, name: &str, rows: Range<usize>) -> Result<Tensor<2>> {
+        let ids: Vec<i32> = rows.map(|row| row as i32).collect();
+        let ids = Tensor::from_data(TensorData::new(ids.clone(), [ids.len()]), &self.device);
+        self.select(name, ids)
+    }
+
     /// `x W^T` with one of its matrices `W: [out, in]`; `x: [rows, in]`.
     pub(super) fn linear(&self, name: &str, x: Tensor<2>) -> Result<Tensor<2>> {
         Ok(self.weight(name)?.linear(x))
@@ -154,6 +163,8 @@ impl T5 {
         Weights {
             method: None,
             tensors: BTreeMap::new(),
+            fixed: BTreeSet::new(),
+            projections: None,
         }
     }
 }
@@ -165,6 +176,10 @@ pub struct Weights {
     pub method: Option<Method>,
     /// `[out, in]` or `[1, len]`, by the name of the base's tensor or of the method's group.
     pub tensors: BTreeMap<String, Tensor<2>>,
+    /// Those of them that are not trained but stay as they were drawn.
+    pub fixed: BTreeSet<String>,
+    /// The random projections along which the method moves the base's tensors, if it does.
+    pub projections: Option<Arc<Projections>>,
 }
 
 /// A vector becomes `[1, len]`, a matrix stays, more dimensions are packed as `[1, len]`.

@@ -14,7 +14,7 @@ pub enum Side {
 
 /// The factors of `W = Σ_i A_i ⊗ (s_i t_i)` and W itself, `[input, output]`.
 ///
-/// A dense projection has no factors: `n` is 0 and only `w` is there. The values travel beside the
+/// A projection of another kind has no factors: `n` is 0 and only `w` is there. The values travel beside the
 /// JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Projection {
@@ -26,7 +26,7 @@ pub struct Projection {
     pub input: usize,
     /// Width of what goes out.
     pub output: usize,
-    /// Terms of the sum; 0 for a dense projection.
+    /// Terms of the sum; 0 for a projection of another kind.
     pub n: usize,
     /// Rank of each s_i t_i.
     pub rank: usize,
@@ -86,11 +86,11 @@ impl Projection {
 #[cfg(feature = "engine")]
 mod read {
     use super::{Projection, Side};
+    use crate::Result;
     use crate::engine::float_values;
-    use crate::kernels::{AdapterShape, kron_sum};
-    use crate::method::{Layer, RULE};
+    use crate::kernels::kron_sum;
+    use crate::t5::Matrix;
     use crate::train::Session;
-    use crate::{Error, Result};
     use burn::tensor::Tensor;
 
     impl Session {
@@ -106,33 +106,21 @@ mod read {
                 self.trainer.model().config(),
             );
             let method = &self.settings.method;
-            let adapters = method.adapters.as_ref();
-            let (Some(adapters), Some(packed)) = (adapters, weights.tensors.get(place)) else {
+            let Some(adapters) = &method.adapters else {
                 return Ok(None);
             };
-            let (k, d) = (config.d_model, adapters.bottleneck);
-            let (input, output) = match side {
-                Side::Down => (k, d),
-                Side::Up => (d, k),
+            if !weights.tensors.contains_key(place) {
+                return Ok(None);
+            }
+            let parts = weights.adapter_parts(adapters, place, config.d_model)?;
+            let (at, [input, output]) = match side {
+                Side::Down => (0, [config.d_model, adapters.bottleneck]),
+                Side::Up => (1, [adapters.bottleneck, config.d_model]),
             };
-            let len = packed.dims()[1];
-            let packed = packed.clone().reshape([len]);
-            let (n, rank, values) = match adapters.layer {
-                Layer::Dense => {
-                    let start = match side {
-                        Side::Down => 0,
-                        Side::Up => d * k + d, // behind down's weight and bias
-                    };
-                    let w = packed.slice(start..start + k * d).reshape([output, input]);
-                    (0, 0, w.transpose().reshape([k * d]))
-                }
-                Layer::Lphm { n, rank } => {
-                    let shape = AdapterShape::new(n, rank, k, d)?;
-                    let rule = weights.tensors.get(RULE).cloned();
-                    let rule = rule.ok_or_else(|| Error::tensor("adapter", RULE, "missing"))?;
-                    let rule = rule.reshape([n, n, n]);
-                    (n, rank, factors(packed, rule, &shape, side))
-                }
+            let (n, rank, values) = match parts.projections[at].0.clone() {
+                Matrix::Whole(w) => (0, 0, w.reshape([input * output])),
+                Matrix::Thin(left, right) => (0, 0, left.matmul(right).reshape([input * output])),
+                Matrix::Factors(rule, s, t) => (s.dims()[0], s.dims()[2], factors(rule, s, t)),
             };
             let mut projection = Projection {
                 place: place.into(),
@@ -155,21 +143,10 @@ mod read {
     }
 
     /// A, s, t and W in one row, so that one read brings them all.
-    fn factors(packed: Tensor<1>, rule: Tensor<3>, shape: &AdapterShape, side: Side) -> Tensor<1> {
-        let parts = shape.parts();
-        let first = match side {
-            Side::Down => 0,
-            Side::Up => 3,
-        };
-        let part = |at: usize| packed.clone().slice(parts[at].1.clone());
-        let dims = |at: usize| [parts[at].2[0], parts[at].2[1], parts[at].2[2]];
-        let (s, t) = (part(first), part(first + 1));
-        let b = s
-            .clone()
-            .reshape(dims(first))
-            .matmul(t.clone().reshape(dims(first + 1))); // [n, input/n, output/n]
-        let w = kron_sum(rule.clone(), b); // [input, output]
-        Tensor::cat(vec![rule.reshape([-1]), s, t, w.reshape([-1])], 0)
+    fn factors(rule: Tensor<3>, s: Tensor<3>, t: Tensor<3>) -> Tensor<1> {
+        let w = kron_sum(rule.clone(), s.clone().matmul(t.clone())); // [input, output]
+        let parts = [rule, s, t].map(|part| part.reshape([-1]));
+        Tensor::cat(parts.into_iter().chain([w.reshape([-1])]).collect(), 0)
     }
 }
 

@@ -55,7 +55,7 @@ impl Session {
         model: Arc<T5>,
         tokenizer: Arc<Tokenizer>,
         task: Task,
-        settings: Settings,
+        mut settings: Settings,
     ) -> Result<Self> {
         settings.check()?;
         let row = |example: &Example| {
@@ -81,6 +81,9 @@ impl Session {
         let labels: BTreeSet<&String> = task.labels.iter().chain(own).collect();
         for label in labels {
             max_target = max_target.max(tokenizer.encode(label, 0)?.len());
+        }
+        if let Some(intrinsic) = &mut settings.method.intrinsic {
+            intrinsic.seed = settings.seed; // the adapter file names the projections by it
         }
         let weights = Weights::start(&model, &settings.method, settings.seed)?;
         let optimiser = Optimiser::new(1e-8, settings.weight_decay);

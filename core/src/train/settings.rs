@@ -47,9 +47,9 @@ impl Settings {
         let batch = if task.train.len() < 2000 { 32 } else { 100 };
         Self {
             lr: method.lr,
+            micro_batch: method.micro_batch.filter(|rows| *rows < batch),
             method,
             batch,
-            micro_batch: None,
             epochs: task.epochs,
             steps: None,
             warmup: None,

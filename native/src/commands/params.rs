@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut table = vec![vec!["method".into(), "trainable".into(), "percent".into()]];
     for row in rows {
-        let percent = format!("{:.4}", row.percent);
+        let percent = format!("{:.3}", row.percent);
         table.push(vec![row.method, output::thousands(row.trainable), percent]);
     }
     output::line(output::columns(&table).trim_end())

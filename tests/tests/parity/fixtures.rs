@@ -66,6 +66,12 @@ pub fn tensors(path: &Path) -> Tensors {
         Dtype::F32 => chunks::<4>(view.data())
             .map(|c| f64::from(f32::from_le_bytes(c)))
             .collect(),
+        Dtype::I32 => chunks::<4>(view.data())
+            .map(|c| f64::from(i32::from_le_bytes(c)))
+            .collect(),
+        Dtype::I8 => chunks::<1>(view.data())
+            .map(|c| f64::from(i8::from_le_bytes(c)))
+            .collect(),
         Dtype::I64 => chunks::<8>(view.data())
             .map(|c| i64::from_le_bytes(c) as f64)
             .collect(),

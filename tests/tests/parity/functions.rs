@@ -1,9 +1,9 @@
 //! `functions/`: the algebra, the norm, the activations, the buckets and the optimiser alone.
 
-use crate::fixtures::{Compared, Fixtures, Tensors, floats, json, tensors};
+use crate::fixtures::{Compared, Fixtures, Tensors, floats, ints, json, tensors};
 use burn::tensor::{Tensor, TensorData};
 use compacter_core::kernels::{gelu_new, kron_sum, lphm};
-use compacter_core::t5::{relative_position_bucket, rms_norm};
+use compacter_core::t5::{Drawn, relative_position_bucket, rms_norm};
 use compacter_core::train::Optimiser;
 use compacter_core::{Device, block_on, float_values};
 use std::collections::BTreeMap;
@@ -20,6 +20,10 @@ pub fn compare(fixtures: &Fixtures, device: &Device, compared: &mut Compared) {
     norm(&of("rms_norm"), fixtures, device, compared);
     activation(&of("activations"), fixtures, device, compared);
     adamw(&of("adamw"), fixtures, device, compared);
+    let fastfood_file = root.join("fastfood.safetensors");
+    if fastfood_file.exists() {
+        fastfood(&tensors(&fastfood_file), fixtures, device, compared);
+    }
     buckets(
         &json(&root.join("relative_position_buckets.json")),
         compared,
@@ -130,6 +134,40 @@ fn activation(all: &Tensors, fixtures: &Fixtures, device: &Device, compared: &mu
     compared.absolute("gelu_new", &values(y), &all["gelu_new.y"].1, limit);
     let dy = values(x.grad(&grads).unwrap());
     compared.absolute("gelu_new derivative", &dy, &all["gelu_new.dy"].1, limit);
+}
+
+/// The numbers of a projection, by the name of what they stand under.
+pub fn drawn(all: &Tensors, name: &str) -> Option<Drawn> {
+    let get = |part: &str| all.get(&format!("{name}.{part}"));
+    Some(Drawn {
+        signs: floats(&get("B")?.1),
+        gather: ints(&get("Pi")?.1).iter().map(|&at| at as u32).collect(),
+        gaussians: floats(&get("G")?.1),
+        divisor: get("divisor")?.1[0],
+    })
+}
+
+fn fastfood(all: &Tensors, fixtures: &Fixtures, device: &Device, compared: &mut Compared) {
+    for case in cases(all) {
+        let name = |part: &str| format!("{case}.{part}");
+        let row = |part: &str| {
+            let values = &all[&name(part)].1;
+            let data = TensorData::new(floats(values), [1, values.len()]);
+            Tensor::<2>::from_data(data, device)
+        };
+        let drawn = drawn(all, &case).unwrap();
+        let limit = fixtures.limit("fastfood");
+        for (published, gradient) in [(true, "grad_reference.x"), (false, "grad_true.x")] {
+            let x = row("x").require_grad();
+            let y = drawn.ray(x.clone(), all[&name("y")].1.len(), published);
+            let grads = (y.clone() * row("cotangent")).sum().backward();
+            let what = format!("fastfood {case}");
+            compared.absolute(&format!("{what} y"), &values(y), &all[&name("y")].1, limit);
+            let got = values(x.grad(&grads).unwrap());
+            let want = &all[&name(gradient)].1;
+            compared.relative(&format!("{what} {gradient}"), &got, want, limit);
+        }
+    }
 }
 
 fn adamw(all: &Tensors, fixtures: &Fixtures, device: &Device, compared: &mut Compared) {

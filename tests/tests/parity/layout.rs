@@ -1,12 +1,12 @@
 //! What a folder of the reference contains, and what it calls our tensors.
 
 use crate::fixtures::Tensors;
-use compacter_core::method::{Method, Overrides};
+use compacter_core::method::{Group, Init, Method, Overrides, Part, RuleOwner, Site};
 use compacter_core::t5::T5Config;
 use serde_json::Value;
 
-/// Packed groups of a method: name, and the name and shape of each part.
-pub type Groups = Vec<(String, Vec<(String, Vec<usize>)>)>;
+/// Packed tensors of a method, those of the base among them as groups of one part.
+pub type Groups = Vec<Group>;
 /// Shape and values.
 pub type Host = (Vec<usize>, Vec<f64>);
 
@@ -18,117 +18,141 @@ pub fn t5_config(value: &Value, tied: Option<bool>) -> T5Config {
     config
 }
 
-/// The method that a folder contains, by its arguments and not by its name.
+/// The method that a folder contains, by its arguments and not by its name; they are those of the
+/// published command line, and what is not said is at its default there.
 pub fn method(config: &Value) -> Result<Method, String> {
     let arguments = config["method"]["reference_arguments"].as_object().unwrap();
-    let flag = |key: &str| arguments.get(key).and_then(Value::as_bool);
+    let said = |key: &str| arguments.get(key).and_then(Value::as_bool);
+    let flag = |key: &str| said(key) == Some(true);
     let number = |key: &str| {
-        arguments
-            .get(key)
-            .and_then(Value::as_u64)
-            .map(|n| n as usize)
+        let number = arguments.get(key).and_then(Value::as_u64);
+        number.map(|n| n as usize)
     };
-    let name = config["method"]["name"].as_str().unwrap();
-    let none = || Err(format!("{name} does not exist yet"));
-    for other in [
-        "prefix_tuning",
-        "bitfit",
-        "intrinsic_model",
-        "low_rank_adapters",
-    ] {
-        if flag(other) == Some(true) {
-            return none();
-        }
-    }
+    let list = |key: &str| {
+        let list = arguments.get(key).and_then(Value::as_array);
+        let number = |value: &Value| value.as_u64().unwrap() as usize;
+        list.map(|list| list.iter().map(number).collect())
+    };
     let t5 = t5_config(&config["t5"], config["tied"].as_bool());
-    let resolve = |name: &str, set: &Overrides| Method::resolve(name, &t5, set).unwrap();
-    if flag("train_task_adapters") != Some(true) {
-        return Ok(resolve("full", &Overrides::default()));
-    }
-    let other = flag("add_layer_norm_before_adapter") == Some(true)
-        || flag("add_layer_norm_after_adapter") == Some(true)
-        || flag("add_adapter_in_feed_forward") == Some(false)
-        || flag("unfreeze_layer_norms") == Some(false)
-        || flag("unfreeze_lm_head") == Some(true)
-        || arguments
-            .get("non_linearity")
-            .is_some_and(|kind| kind != "gelu_new")
-        || arguments
-            .keys()
-            .any(|key| key.starts_with("task_adapter_layers"));
-    let bottleneck = number("task_reduction_factor").map(|factor| t5.d_model / factor);
-    let mut set = Overrides {
-        bottleneck,
-        ..Overrides::default()
+    let resolve = |name: &str, set: Overrides| {
+        Method::resolve(name, &t5, &set).map_err(|error| error.to_string())
     };
-    let self_attention = flag("add_adapter_in_self_attention") != Some(false);
-    if other {
-        return none();
-    }
-    if flag("hypercomplex_adapters") != Some(true) {
-        return if self_attention {
-            Ok(resolve("adapter", &set))
-        } else {
-            none()
+    let mut set = Overrides::default();
+    if flag("prefix_tuning") {
+        set.prompt = number("prefix_dim");
+        return match flag("init_prefix_from_vocab") {
+            true => resolve("prompt-tokens", set),
+            false => resolve("prompt-random", set),
         };
     }
-    if flag("factorized_phm") != Some(true)
-        || flag("shared_phm_rule") != Some(true)
-        || flag("factorized_phm_rule") == Some(true)
-        || flag("shared_W_phm") == Some(true)
-        || flag("learn_phm") == Some(false)
-    {
-        return none();
+    if flag("bitfit") {
+        set.output_layer = Some(!flag("freeze_bitfit_lm_head"));
+        return resolve("bitfit", set);
+    }
+    if flag("intrinsic_model") {
+        set.dimension = number("intrinsic_dim");
+        set.reference_exact = true;
+        return resolve("intrinsic-said", set);
+    }
+    if !flag("train_task_adapters") {
+        return resolve("full", set);
+    }
+    set.reduction = number("task_reduction_factor");
+    set.pre_norm = said("add_layer_norm_before_adapter");
+    set.post_norm = said("add_layer_norm_after_adapter");
+    set.layer_norms = said("unfreeze_layer_norms");
+    set.output_layer = said("unfreeze_lm_head");
+    set.encoder_layers = list("task_adapter_layers_encoder");
+    set.decoder_layers = list("task_adapter_layers_decoder");
+    if let Some(name) = arguments.get("non_linearity").and_then(Value::as_str) {
+        set.activation = Some(name.parse().map_err(|_| format!("{name} does not exist"))?);
+    }
+    let [attention, feed_forward] = [
+        "add_adapter_in_self_attention",
+        "add_adapter_in_feed_forward",
+    ]
+    .map(|key| said(key) != Some(false));
+    let here = |site: &Site| match site {
+        Site::EncoderSelfAttention | Site::DecoderSelfAttention => attention,
+        Site::EncoderFeedForward | Site::DecoderFeedForward => feed_forward,
+    };
+    set.sites = Some(Site::ALL.into_iter().filter(here).collect());
+    if flag("low_rank_adapters") {
+        set.rank = number("low_rank_rank");
+        return resolve("adapter-lowrank", set);
+    }
+    if !flag("hypercomplex_adapters") {
+        return resolve("adapter", set);
     }
     set.n = number("hypercomplex_division");
+    set.rule = Some(match flag("shared_phm_rule") {
+        true => RuleOwner::Shared,
+        false => RuleOwner::Own,
+    });
+    set.rule_fixed = said("learn_phm").map(|learnt| !learnt);
+    set.rule_factorised = said("factorized_phm_rule");
+    if !flag("factorized_phm") {
+        return resolve("phm-adapter", set);
+    }
     set.rank = number("phm_rank");
-    Ok(resolve(
-        if self_attention {
-            "compacter"
-        } else {
-            "compacter++"
-        },
-        &set,
-    ))
+    set.shared_factors = said("shared_W_phm");
+    resolve("compacter", set)
 }
 
 /// The reference's name of one of our tensors.
 pub fn reference_name(name: &str, task: &str) -> String {
-    if name == "rule" {
-        return "phm_rule".into();
+    let known = [
+        ("rule", "phm_rule"),
+        ("rule_left", "phm_rule_left"),
+        ("rule_right", "phm_rule_right"),
+        ("down.s", "W_down_left"),
+        ("down.t", "W_down_right"),
+        ("up.s", "W_up_left"),
+        ("up.t", "W_up_right"),
+        ("prompt", "prefix_shared"),
+        ("intrinsic", "intrinsic_parameter"),
+        ("intrinsic_scales", "intrinsic_parameter_said"),
+    ];
+    if let Some((_, theirs)) = known.iter().find(|(ours, _)| *ours == name) {
+        return theirs.to_string();
     }
     let Some((place, rest)) = name.split_once(".adapter.") else {
         return name.into();
     };
     let (side, part) = rest.split_once('.').unwrap();
-    let lphm = |theirs: &str| {
-        format!("{place}.adapter_controller.adapters.{task}.{side}_sampler.{theirs}")
-    };
-    match part {
-        "s" => lphm("W_left"),
-        "t" => lphm("W_right"),
-        other => lphm(other),
+    let controller = format!("{place}.adapter_controller");
+    match side {
+        "pre_norm" => return format!("{controller}.pre_layer_norm.{part}"),
+        "post_norm" => return format!("{controller}.post_layer_norm.{part}"),
+        _ => {}
     }
+    let theirs = match part {
+        "s" | "left" => "W_left",
+        "t" | "right" => "W_right",
+        "w" => "W",
+        "rule" => "phm_rule",
+        "rule_left" => "phm_rule_left",
+        "rule_right" => "phm_rule_right",
+        other => other,
+    };
+    format!("{controller}.adapters.{task}.{side}_sampler.{theirs}")
 }
 
-/// Our tensors (name, shape) of a method, by packed group.
-pub fn parts(method: &Method, config: &T5Config) -> Groups {
-    let added = method.added(config).into_iter().map(|group| {
-        (
-            group.name,
-            group
-                .parts
-                .into_iter()
-                .map(|part| (part.name, part.shape))
-                .collect(),
-        )
-    });
-    let base = method.trained_base(config);
-    added
-        .chain(
-            base.into_iter()
-                .map(|(name, shape)| (name.clone(), vec![(name, shape)])),
-        )
+/// Our tensors of a method, by packed group.
+pub fn groups(method: &Method, config: &T5Config) -> Groups {
+    let base = method.trained_base(config).into_iter();
+    let single = |(name, shape): (String, Vec<usize>)| {
+        let init = Init::Zero; // the base's tensors do not start anew
+        Group {
+            name: name.clone(),
+            parts: vec![Part { name, shape, init }],
+            trained: true,
+        }
+    };
+    method
+        .added(config)
+        .into_iter()
+        .chain(base.map(single))
         .collect()
 }
 

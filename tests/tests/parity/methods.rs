@@ -1,12 +1,13 @@
 //! `methods/` and `generation/`: logits, loss, gradients, three AdamW steps, greedy ids, counts.
 
 use crate::fixtures::{Compared, Fixtures, Tensors, floats, ints, json, tensors};
-use crate::layout::{Groups, Host, find, method, parts, reference_name, t5_config};
+use crate::functions::drawn;
+use crate::layout::{Groups, Host, find, groups, method, reference_name, t5_config};
 use burn::tensor::Tensor;
 use compacter_core::artifact::{self, Header};
 use compacter_core::data::Batch;
 use compacter_core::method::Method;
-use compacter_core::t5::{Forward, Inputs, T5, T5Config, Weights};
+use compacter_core::t5::{Forward, Inputs, Projections, T5, T5Config, Weights};
 use compacter_core::train::{Optimiser, Trainer};
 use compacter_core::{Device, block_on, float_values};
 use safetensors::{Dtype, tensor::TensorView};
@@ -19,9 +20,17 @@ pub fn compare(fixtures: &Fixtures, device: &Device, compared: &mut Compared) {
     for folder in fixtures.methods() {
         let config = json(&folder.join("config.json"));
         match method(&config) {
-            Ok(method) => {
+            Ok(mut method) => {
                 compared.directories += 1;
-                directory(&folder, &config, method, fixtures, device, compared);
+                directory(
+                    &folder, &config, &method, &PUBLISHED, fixtures, device, compared,
+                );
+                if let Some(intrinsic) = &mut method.intrinsic {
+                    intrinsic.published_gradient = false;
+                    directory(
+                        &folder, &config, &method, &EXACT, fixtures, device, compared,
+                    );
+                }
             }
             Err(why) => compared
                 .skipped
@@ -34,6 +43,24 @@ pub fn compare(fixtures: &Fixtures, device: &Device, compared: &mut Compared) {
         generation(&folder, device, compared);
     }
 }
+
+/// What a folder calls the results of one way to take gradients.
+struct Way {
+    gradients: &'static str,
+    after: &'static str,
+    losses: &'static str,
+}
+
+const PUBLISHED: Way = Way {
+    gradients: "grad.",
+    after: "after.",
+    losses: "losses_before_each_step_and_after_last",
+};
+const EXACT: Way = Way {
+    gradients: "grad_true.",
+    after: "after_true.",
+    losses: "losses_with_true_gradient",
+};
 
 fn serialize<'a>(
     tensors: impl Iterator<Item = (String, &'a Host)>,
@@ -82,15 +109,21 @@ fn load(folder: &Path, config: &Value, method: &Method, device: &Device) -> Load
     let weights = tensors(&folder.join("model.safetensors"));
     let expected = tensors(&folder.join("expected.safetensors"));
     let model = Arc::new(base(&weights, &t5, device));
-    let groups = parts(method, &t5);
-    let own = groups.iter().flat_map(|(_, parts)| parts).map(|(name, _)| {
+    let groups = groups(method, &t5);
+    let own = groups.iter().flat_map(|group| &group.parts).map(|part| {
+        let name = &part.name;
         let theirs = reference_name(name, task);
         let found = find(&weights, "", &theirs).unwrap_or_else(|| panic!("{theirs}"));
         (name.clone(), found.1)
     });
     let header = Header::new(method.clone(), t5);
     let file = serialize(own, Some(header.metadata().unwrap()));
-    let (_, start) = artifact::load(&file, "adapter", &model).unwrap();
+    let (_, mut start) = artifact::load(&file, "adapter", &model).unwrap();
+    let projections = folder.join("projections.safetensors");
+    if projections.exists() {
+        let all = tensors(&projections);
+        start.projections = Projections::given(method, &model, |name| drawn(&all, name)).unwrap();
+    }
     let rows = expected["input_ids"].0[0];
     let get = |name: &str| ints(&expected[name].1);
     let batch = Batch {
@@ -143,7 +176,8 @@ pub fn compare_devices(fixtures: &Fixtures, devices: [&Device; 2], compared: &mu
 fn directory(
     folder: &Path,
     config: &Value,
-    method: Method,
+    method: &Method,
+    way: &Way,
     fixtures: &Fixtures,
     device: &Device,
     compared: &mut Compared,
@@ -157,7 +191,7 @@ fn directory(
         batch,
         expected,
         groups,
-    } = load(folder, config, &method, device);
+    } = load(folder, config, method, device);
 
     let count = facts["trainable_parameters"].as_u64().unwrap() as usize;
     compared.exact(
@@ -181,7 +215,9 @@ fn directory(
         &expected["logits"].1,
         fixtures.limit("logits"),
     );
-    greedy(&at, &model, &start, &inputs, &facts["greedy"], compared);
+    if let Some(want) = facts.get("greedy") {
+        greedy(&at, &model, &start, &inputs, want, compared);
+    }
 
     let settings = &facts["optimizer"];
     let decay = settings["weight_decay"].as_f64().unwrap();
@@ -202,7 +238,7 @@ fn directory(
         &grads,
         task,
         &expected,
-        "grad.",
+        way.gradients,
         |name, got, want| {
             let what = format!("{at} grad {name}");
             if is_zero(name) {
@@ -214,9 +250,7 @@ fn directory(
         },
     );
 
-    let want = facts["losses_before_each_step_and_after_last"]
-        .as_array()
-        .unwrap();
+    let want = facts[way.losses].as_array().unwrap();
     let steps = settings["steps"].as_u64().unwrap() as usize;
     let mut losses = Vec::new();
     for _ in 0..steps {
@@ -241,7 +275,7 @@ fn directory(
         &after.tensors,
         task,
         &expected,
-        "after.",
+        way.after,
         |name, got, want| {
             let what = format!("{at} after {name}");
             if is_zero(name) {
@@ -264,6 +298,9 @@ fn directory(
     );
     let (_, logits) = outputs(&model, &after, &inputs, &expected);
     let name = "logits_after";
+    if way.after != PUBLISHED.after {
+        return; // given for the published gradient alone
+    }
     compared.absolute(
         &format!("{at} {name}"),
         &logits,
@@ -281,18 +318,14 @@ fn for_parts(
     prefix: &str,
     mut f: impl FnMut(&str, &[f32], &[f64]),
 ) {
-    for (group, parts) in groups {
-        let len = parts
-            .iter()
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum();
-        let values = match got.get(group) {
+    for group in groups.iter().filter(|group| group.trained) {
+        let values = match got.get(&group.name) {
             Some(tensor) => block_on(float_values(tensor.clone())).unwrap(),
-            None => vec![f32::NAN; len],
+            None => vec![f32::NAN; group.len()],
         };
         let mut start = 0;
-        for (name, shape) in parts {
-            let end = start + shape.iter().product::<usize>();
+        for part in &group.parts {
+            let (name, end) = (&part.name, start + part.len());
             let (theirs, (_, want)) =
                 find(expected, prefix, &reference_name(name, task)).expect(name);
             f(&theirs, &values[start..end], want);

@@ -5,7 +5,7 @@ use crate::colours;
 use crate::state::State;
 use crate::theme::number;
 use compacter_core::Error;
-use compacter_core::method::{Method, NAMES, Overrides};
+use compacter_core::method::{Layer, Method, NAMES, Overrides};
 use eframe::egui::{Align, Button, DragValue, Label, Layout, Response, RichText, Sense, Ui, vec2};
 
 /// Draws it.
@@ -87,13 +87,38 @@ fn line(
 /// The chosen method's settings; a preset's value stands until it is changed.
 fn settings(ui: &mut Ui, state: &mut State, method: Option<&Method>) {
     let width = state.base.d_model;
+    // Of the preset, since a setting that does not fit must stay there to be changed.
+    let preset = Method::preset(&state.form.method, &state.base).ok();
+    let layer = preset.as_ref().and_then(|preset| preset.adapters.as_ref());
+    let layer = layer.map(|adapters| adapters.layer);
     let form = &mut state.form;
-    let hypercomplex = form.method.starts_with("compacter");
     ui.add_space(4.0);
-    if hypercomplex {
+    if let Some((n, _)) = layer.and_then(|layer| layer.rule()) {
         let words = format!("n: blocks a matrix is cut into; must divide {width}");
-        whole(ui, &words, &mut form.overrides.n, 4, 1..=64);
-        whole(ui, "rank of each block", &mut form.overrides.rank, 1, 1..=8);
+        whole(ui, &words, &mut form.overrides.n, n, 1..=64);
+    }
+    let rank = match layer {
+        Some(Layer::Lphm { rank, .. }) => Some(("rank of each block", rank)),
+        Some(Layer::LowRank { rank }) => Some(("rank of each matrix", rank)),
+        _ => None,
+    };
+    if let Some((words, rank)) = rank {
+        whole(ui, words, &mut form.overrides.rank, rank, 1..=8);
+    }
+    if let Some(prompt) = preset.as_ref().and_then(|preset| preset.prompt) {
+        let words = "prompt: rows in front of each text";
+        whole(ui, words, &mut form.overrides.prompt, prompt.rows, 1..=500);
+    }
+    if let Some(intrinsic) = preset.as_ref().and_then(|preset| preset.intrinsic) {
+        let words = "dimension: numbers that all weights follow";
+        let dimension = intrinsic.dimension;
+        whole(
+            ui,
+            words,
+            &mut form.overrides.dimension,
+            dimension,
+            100..=100_000,
+        );
     }
     if let Some(bottleneck) = method.and_then(Method::bottleneck) {
         let words = "bottleneck: width between the projections";
