@@ -363,7 +363,7 @@ mod tests {
             dimension: Some(200),
             ..set()
         };
-        assert!(error("intrinsic-said", small).contains("must be at least 260"));
+        assert!(error("intrinsic-said", small).contains("must be at least 259"));
         let frozen = Overrides {
             layer_norms: Some(false),
             ..set()
