@@ -151,8 +151,8 @@ fn numbers(
         limit,
     );
     let gradients = Weights {
-        method: start.method.clone(),
         tensors: grads,
+        ..start.clone()
     };
     for (name, got) in by_their_names(at, model, &gradients, exported) {
         let want = &expected[&format!("grad.{name}")].1;
