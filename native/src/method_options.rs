@@ -13,7 +13,7 @@ pub(crate) struct MethodOptions {
     /// Terms of the Kronecker sum [default: 4; phm-adapter: 12]
     #[arg(long, value_name = "N")]
     pub(crate) n: Option<usize>,
-    /// Rank of each term's second factor, or of a low-rank adapter [default: 1]
+    /// Rank of each term, or of a low-rank adapter [default: 1]
     #[arg(long, value_name = "R")]
     pub(crate) rank: Option<usize>,
     /// Width of an adapter [default: d_model / 32, or / 8 below 512]
