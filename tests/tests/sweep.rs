@@ -37,8 +37,8 @@ fn done(folder: &Path, arguments: &[&str]) -> String {
 fn fails(folder: &Path, arguments: &[&str]) -> String {
     let output = output(folder, arguments);
     let stderr = text(&output.stderr);
-    let error = stderr.lines().filter(|line| line.starts_with("error: "));
-    let error = error.last().unwrap_or("no error");
+    let mut error = stderr.lines().filter(|line| line.starts_with("error: "));
+    let error = error.next_back().unwrap_or("no error");
     format!("{} {error}", output.status.code().unwrap())
 }
 

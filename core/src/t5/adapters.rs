@@ -9,6 +9,10 @@ use burn::tensor::Tensor;
 
 /// The matrix of one projection, in the form in which its layer has it.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and taken apart within one pass: handles of tensors, never a collection of these"
+)]
 pub(crate) enum Matrix {
     /// `[in, out]`.
     Whole(Tensor<2>),

@@ -49,10 +49,10 @@ impl Drawn {
             shape,
             bits,
             signs: row(self.signs[..theta.min(size)].to_vec(), device),
-            source: Source::Given {
+            source: Source::Given(Box::new(Explicit {
                 gather: Tensor::from_data(places, device),
                 gaussians: row(self.gaussians, device),
-            },
+            })),
             divisor: self.divisor,
         }
     }
@@ -62,12 +62,16 @@ impl Drawn {
 #[derive(Debug, Clone)]
 enum Source {
     Seeded(Spread),
-    Given {
-        /// Π modulo the period.
-        gather: Tensor<1, Int>,
-        /// `[1, LL]`.
-        gaussians: Tensor<2>,
-    },
+    Given(Box<Explicit>),
+}
+
+/// Π and G as numbers.
+#[derive(Debug, Clone)]
+struct Explicit {
+    /// Π modulo the period.
+    gather: Tensor<1, Int>,
+    /// `[1, LL]`.
+    gaussians: Tensor<2>,
 }
 
 /// One tensor's projection.
@@ -208,7 +212,7 @@ impl Projection {
         let h = hadamard(theta, first); // [1, P]
         let z = match &self.source {
             Source::Seeded(spread) => fastfood_spread(h, levels.clone(), *spread),
-            Source::Given { gather, gaussians } => h.select(1, gather.clone()) * gaussians.clone(),
+            Source::Given(given) => h.select(1, given.gather.clone()) * given.gaussians.clone(),
         };
         let scale = 1.0 / (self.divisor * (len as f64 / size as f64).sqrt());
         let second = Transform {

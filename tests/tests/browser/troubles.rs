@@ -167,7 +167,10 @@ pub(crate) fn runs_travel(ground: &Ground) {
     press(&mut browser, "Race all methods");
     let methods = compacter_core::method::NAMES.len();
     let deletes = "all().filter((e) => e.textContent === 'Delete').length";
-    browser.wait_for(&format!("able('Train') && {deletes} === {methods}"), 3 * LONG);
+    browser.wait_for(
+        &format!("able('Train') && {deletes} === {methods}"),
+        3 * LONG,
+    );
     press(&mut browser, "PNG");
     let picture = browser.downloaded("compacter-runs.png");
     assert_eq!(&picture[..8], b"\x89PNG\r\n\x1a\n");
