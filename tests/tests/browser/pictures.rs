@@ -24,7 +24,7 @@ impl Studio {
                     .join("..")
                     .join(folder),
                 rows: 540,
-                steps: 100,
+                steps: 60,
                 batch: 32,
             },
             None => Self {
