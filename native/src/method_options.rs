@@ -22,7 +22,7 @@ pub(crate) struct MethodOptions {
     /// Width of an adapter as d_model divided by this
     #[arg(long, value_name = "FACTOR")]
     pub(crate) reduction: Option<usize>,
-    /// Places of adapters: encoder.self_attention, decoder.feed_forward, …
+    /// Places of adapters: encoder.self_attention, …
     #[arg(long, value_name = "SITES", value_delimiter = ',')]
     pub(crate) sites: Option<Vec<Site>>,
     /// No adapters in this many of each stack's lowest layers
@@ -87,7 +87,7 @@ pub(crate) struct MethodOptions {
         hide_possible_values = true
     )]
     pub(crate) post_norm: Option<bool>,
-    /// Inside an adapter: relu, gelu_new, gelu or silu [default: gelu_new]
+    /// relu, gelu_new, gelu or silu inside an adapter [default: gelu_new]
     #[arg(long, value_name = "NAME")]
     pub(crate) activation: Option<Activation>,
     /// Train T5's layer norms: true or false [default: with adapters]

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   compacter export --run runs/reviews-compacter++-1 --out hub --base-out hub-base
-  python3 -c \"import adapters, transformers as t; m = t.T5ForConditionalGeneration.from_pretrained('hub-base'); \\
-    adapters.init(m); m.load_adapter('hub', set_active=True, use_safetensors=True)\"";
+  python3 -c \"import adapters, transformers
+m = transformers.T5ForConditionalGeneration.from_pretrained('hub-base')
+adapters.init(m); m.load_adapter('hub', set_active=True, use_safetensors=True)\"";
 
 /// Write a trained adapter in the form of the AdapterHub library
 ///

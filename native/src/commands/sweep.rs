@@ -44,7 +44,7 @@ enum What {
     Plan {
         #[command(flatten)]
         which: Which,
-        /// An array of {name, hash, state, steps, seconds}; seconds is null where nothing is known
+        /// An array of {name, hash, state, steps, seconds}; null where unknown
         #[arg(long)]
         json: bool,
     },

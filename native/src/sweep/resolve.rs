@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 /// Where a sweep's runs go and where its data lies: what the command line says over the file.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Place {
-    /// Folder of the run directories [default: the file's `out`, or runs/<its name>]
+    /// Folder of the runs [default: the file's `out`, or runs/<its name>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Folder that holds tasks' own folders, as glue/ holds RTE/; again for more of them
+    /// Folder of tasks' folders, as glue/ is of RTE/; can be given again
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Vec<PathBuf>,
     /// Base of every run, instead of the file's
