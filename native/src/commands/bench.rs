@@ -24,7 +24,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A size such as t5-large, a folder or an id on the Hub
+    /// A size (t5-large, …), a folder or an id on the Hub
     #[arg(long, value_name = "SIZE|DIR|ID", default_value = "t5-small")]
     size: String,
     /// Methods, separated by commas

@@ -16,7 +16,7 @@ pub struct Exported {
     /// `adapter.safetensors`, the shared rule among its tensors.
     pub weights: Vec<u8>,
     /// Names of the trained tensors of the base, for which the library's files have no room: the
-    /// base must hold them (see [`merge`](crate::artifact::merge)).
+    /// base must hold them (see [`write_base`](crate::artifact::write_base)).
     pub of_the_base: Vec<String>,
 }
 
