@@ -33,7 +33,11 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         .sense(Sense::click())
         .show_x(false)
         .show_y(false)
-        .x_grid_spacer(|input| marks(&input, 1.0))
+        .x_grid_spacer(move |input| {
+            let mut marks = marks(&input, 1.0);
+            marks.retain(|mark| mark.value <= parameters.log10());
+            marks
+        })
         .y_grid_spacer(|input| marks(&input, 10.0))
         .grid_spacing(8.0..=120.0)
         .custom_x_axes(vec![
@@ -52,12 +56,13 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         .default_y_bounds(0.0, 104.0);
     // Full fine-tuning stands at the right end, with the largest dot of all.
     let decades = parameters.log10() - LEAST;
-    let room =
-        decades * f64::from(LARGEST + 4.0) / f64::from((ui.available_width() - 60.0).max(200.0));
+    let width = (ui.available_width() - 60.0).max(200.0);
+    let scale = Scale::new(state, width);
+    let room = decades * f64::from((scale.largest + 4.0) / width);
     let shown = plot.show(ui, |plot| {
         plot.set_plot_bounds_x(LEAST..=parameters.log10() + room);
         plot.set_plot_bounds_y(lowest(state)..=104.0);
-        draw(plot, state, parameters);
+        draw(plot, state, scale, parameters);
     });
     let clicked = shown.response.clicked();
     let at = shown.response.interact_pointer_pos().filter(|_| clicked);
@@ -65,7 +70,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
         let distance = |run: &Run| {
             let [x, y] = place(run)?;
             let dot = shown.transform.position_from_point(&PlotPoint::new(x, y));
-            Some((run.id, dot.distance(at) - radius(run)))
+            Some((run.id, dot.distance(at) - scale.radius(run)))
         };
         let near = state.runs.iter().filter_map(distance);
         near.min_by(|a, b| a.1.total_cmp(&b.1))
@@ -97,8 +102,8 @@ fn keep(ui: &mut Ui, state: &mut State) {
 
 /// Where the axis of trained numbers begins, as a power of ten.
 const LEAST: f64 = 1.8;
-/// Radius of the largest dot.
-const LARGEST: f32 = 26.0;
+/// Runs of which every name is written, room or no room.
+const NAMED: usize = 5;
 /// How far beside a dot a finger may land.
 const REACH: f32 = 12.0;
 
@@ -108,9 +113,27 @@ fn place(run: &Run) -> Option<[f64; 2]> {
 }
 
 /// The area of a dot is the memory that the run held.
-fn radius(run: &Run) -> f32 {
-    let megabytes = run.bytes.map(|bytes| bytes as f32 / 1e6);
-    megabytes.map_or(9.0, |mb| mb.sqrt().clamp(6.0, LARGEST))
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    /// Radius of the largest dot; less in a narrow plot.
+    largest: f32,
+    /// Bytes that it stands for.
+    most: f32,
+}
+
+impl Scale {
+    fn new(state: &State, width: f32) -> Self {
+        let most = state.runs.iter().filter_map(|run| run.bytes).max();
+        Self {
+            largest: (width / 45.0).clamp(9.0, 18.0),
+            most: most.unwrap_or(1).max(1) as f32,
+        }
+    }
+
+    fn radius(self, run: &Run) -> f32 {
+        let share = run.bytes.map_or(0.25, |bytes| bytes as f32 / self.most);
+        (self.largest * share.sqrt()).max(4.0)
+    }
 }
 
 /// The lower end of the axis: chance is never far above it.
@@ -142,7 +165,7 @@ fn decade(exponent: f64, parameters: f64) -> String {
     format!("{short}\n{}", share(100.0 * count / parameters))
 }
 
-fn draw(plot: &mut PlotUi<'_>, state: &State, parameters: f64) {
+fn draw(plot: &mut PlotUi<'_>, state: &State, scale: Scale, parameters: f64) {
     let visuals = plot.ctx().global_style().visuals.clone();
     let mut names = Vec::new();
     let majority = state.runs.iter().rev().find_map(|run| run.majority);
@@ -156,21 +179,33 @@ fn draw(plot: &mut PlotUi<'_>, state: &State, parameters: f64) {
         );
     }
     frontier(plot, state, visuals.weak_text_color());
+    let many = state.runs.len() > NAMED;
     for run in &state.runs {
         let Some(at) = place(run) else { continue };
         let colour = colours::method(&run.method, &visuals);
         if run.pinned {
             let words = String::new();
-            let ring = dot(words, at, radius(run) + 4.0, colour.gamma_multiply(0.4));
+            let ring = dot(
+                words,
+                at,
+                scale.radius(run) + 4.0,
+                colour.gamma_multiply(0.4),
+            );
             plot.points(ring.allow_hover(false));
         }
-        plot.points(dot(describe(run), at, radius(run), colour));
+        plot.points(dot(describe(run), at, scale.radius(run), colour));
         let words = if run.name.is_empty() {
             &run.method
         } else {
             &run.name
         };
-        names.push((words.as_str(), at, radius(run), colour, false));
+        names.push((
+            words.as_str(),
+            at,
+            scale.radius(run),
+            colour,
+            many && !run.pinned,
+        ));
     }
     if state.ghosts {
         ghosts(plot, parameters, &visuals, &mut names);
