@@ -24,7 +24,7 @@ impl Studio {
                     .join("..")
                     .join(folder),
                 rows: 540,
-                steps: 60,
+                steps: 20,
                 batch: 32,
             },
             None => Self {
