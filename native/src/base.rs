@@ -1,8 +1,9 @@
 //! The base model: bundled, a folder in the Hugging Face layout, an id on the Hub, or sizes alone.
 
 use crate::failure::usage;
+use crate::files;
 use crate::hub::{Hub, Snapshot, is_id};
-use crate::{files, shards};
+use crate::shards::{self, WEIGHTS};
 use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
@@ -169,10 +170,6 @@ fn read(file: &mut File, range: Range<u64>, bytes: &mut Vec<u8>) -> std::io::Res
     file.take(range.end - range.start).read_to_end(bytes)?;
     Ok(())
 }
-
-/// Names of weights in the Hugging Face layout, the ones to prefer first; each is a file, or an
-/// index of files.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
 /// `model.safetensors`, or the files that `model.safetensors.index.json` names; else the same of
 /// `pytorch_model.bin`.

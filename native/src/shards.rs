@@ -1,10 +1,13 @@
-//! The index of weights in several files.
+//! Weights of a model: the names that they go by, and the index of several files.
 
 use crate::files;
 use anyhow::Result;
 use compacter_core::Error;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// The forms of weights that are read, the one to take first: the file, or an index of several.
+pub(crate) const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
 #[derive(serde::Deserialize)]
 struct Index {

@@ -2,14 +2,10 @@
 
 use super::Snapshot;
 use super::place::{Listing, Place};
-use crate::shards;
+use crate::base::{CONFIG, TOKENIZER};
+use crate::shards::{self, WEIGHTS};
 use anyhow::{Result, bail};
 use std::path::Path;
-
-const CONFIG: &str = "config.json";
-const TOKENIZER: &str = "tokenizer.json";
-/// The forms of weights that are read, the one to take first: the file, or an index of several.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
 /// Everything.
 pub(super) fn fetch(place: &Place) -> Result<Snapshot> {
