@@ -5,6 +5,7 @@
 //! values and the values as i8, and at the end the first 8 bytes of the SHA-256 of all before.
 
 use super::{Header, write};
+use crate::tensor_file::Floats;
 use crate::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,11 +49,7 @@ pub fn to_text(adapter: &[u8]) -> Result<String> {
             let message = format!("stored as {:?}, expected F32", view.dtype());
             return Err(Error::tensor("the adapter", name, message));
         }
-        let values: Vec<f32> = view
-            .data()
-            .chunks_exact(4)
-            .map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]))
-            .collect();
+        let values: Vec<f32> = Floats::F32.values(view.data()).collect();
         total += values.len();
         quantise(&values, &mut numbers);
         named.push((name.to_string(), view.shape().to_vec()));

@@ -1,5 +1,6 @@
 //! One projection of one adapter as numbers to draw (paper, Figure 3).
 
+use crate::tensor_file::Floats;
 use serde::{Deserialize, Serialize};
 
 /// Which of an adapter's two projections.
@@ -74,9 +75,7 @@ impl Projection {
 
     /// Puts the values back; missing ones stay out.
     pub fn set_bytes(&mut self, bytes: &[u8]) {
-        let mut values = bytes
-            .chunks_exact(4)
-            .map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]));
+        let mut values = Floats::F32.values(bytes);
         for (part, len) in self.parts() {
             *part = values.by_ref().take(len).collect();
         }
