@@ -6,6 +6,7 @@
 
 mod app;
 mod devtools;
+mod frames;
 mod hands;
 mod models;
 mod offline;
@@ -38,6 +39,7 @@ const TESTS: [Test; 20] = [
         app::trains_keeps_and_shares,
     ),
     ("the app after a reload", app::survives_a_reload),
+    ("frames while it trains", frames::cost_little),
     ("the app and files", app::takes_files),
     ("a lost device", app::loses_its_device),
     ("a run and its device", troubles::a_run_outlives_its_device),

@@ -48,7 +48,7 @@ impl Studio {
     }
 }
 
-/// Takes all of them; the time to the first step and the frames are told on the way.
+/// Takes all of them; the time to the first step is told on the way.
 pub(crate) fn look_as_they_should(ground: &Ground) {
     let studio = Studio::new();
     std::fs::create_dir_all(&studio.folder).unwrap();
@@ -64,9 +64,7 @@ pub(crate) fn look_as_they_should(ground: &Ground) {
     put(&mut browser, "training rows", &studio.rows.to_string());
     put(&mut browser, "steps", &studio.steps.to_string());
     put(&mut browser, "rows a step", &studio.batch.to_string());
-    let before = frames(&mut browser).len();
     runs(&mut browser, &studio, [drawn, ready]);
-    say(frames(&mut browser).split_off(before));
     press(&mut browser, "Race all methods");
     let methods = compacter_core::method::NAMES.len();
     let trained =
@@ -103,28 +101,6 @@ fn runs(browser: &mut Browser, studio: &Studio, [drawn, ready]: [Duration; 2]) {
     studio.shoot(browser, "medium-dark-running", 820, 1180, "dark");
     studio.shoot(browser, "wide-light-running", 1600, 1000, "light");
     browser.wait_for("able('Train') && able('Share')", LONG);
-}
-
-/// What the app's own work on each frame so far took, in seconds.
-fn frames(browser: &mut Browser) -> Vec<f64> {
-    let times =
-        "const page = await import(new URL('page.js', document.baseURI)); [...page.frameTimes()]";
-    serde_json::from_value(browser.evaluate(times)).unwrap()
-}
-
-fn say(mut times: Vec<f64>) {
-    assert!(times.len() > 10, "{times:?}");
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| 1e3 * times[((times.len() - 1) as f64 * share) as usize];
-    println!(
-        "{} frames while training, the mirror of the page in HTML among their work: median {:.1} ms, \
-         90 % within {:.1}, 99 % within {:.1}, the longest {:.1}",
-        times.len(),
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(1.0)
-    );
 }
 
 /// A telephone's width: the plot, a sentence tried, a file that is none.

@@ -319,6 +319,9 @@ impl App {
         }
         let context = ui.ctx().clone();
         self.act(&context);
+        if self.state.size_methods() {
+            context.request_repaint();
+        }
         if context.input(|input| !input.raw.hovered_files.is_empty()) {
             drop_hint(&context);
         }

@@ -21,7 +21,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, drawer: Option<&mut bool>) {
         );
         let room = ui.available_width();
         if room > 420.0 {
-            let size = thousands(state.base.parameters());
+            let size = thousands(state.sizes.parameters);
             ui.label(weak(format!("{}, {size} numbers", state.start.name())));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

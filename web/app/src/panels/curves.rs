@@ -8,8 +8,8 @@ use egui_plot::{AxisHints, Line, MarkerShape, Plot, PlotUi, Points};
 
 /// Steps that the strong line averages over.
 const SMOOTH: f64 = 20.0;
-/// Points of a line that are drawn: a plot has no more columns than that.
-const POINTS: usize = 400;
+/// Points of a line that are drawn: a plot has hardly more columns than that.
+const POINTS: usize = 200;
 
 /// Draws both, side by side.
 pub(crate) fn show(ui: &mut Ui, state: &State) {

@@ -2,33 +2,31 @@
 
 use super::{heading, named, share, thousands, weak};
 use crate::colours;
-use crate::state::State;
+use crate::state::{Size, State};
 use crate::theme::number;
-use compacter_core::Error;
-use compacter_core::method::{Layer, Method, NAMES, Overrides};
+use compacter_core::method::{Layer, Method, Overrides};
 use eframe::egui::{Align, Button, DragValue, Label, Layout, Response, RichText, Sense, Ui, vec2};
 
 /// Draws it.
 pub(crate) fn show(ui: &mut Ui, state: &mut State) {
     heading(ui, "2  Method");
     let gap = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 3.0);
-    for name in NAMES.iter().rev() {
+    let mut picked = None;
+    for (name, preset) in state.sizes.presets.iter().rev() {
         let chosen = state.form.method == *name;
-        let method = match chosen {
-            true => state.method(),
-            false => Method::preset(name, &state.base),
-        };
-        if line(ui, state, name, method.as_ref(), chosen) && !chosen {
-            state.form.method = name.to_string();
-            state.form.overrides = Overrides::default();
+        let size = if chosen { &state.sizes.chosen } else { preset };
+        if line(ui, name, size, chosen) && !chosen {
+            picked = Some(name.to_string());
         }
     }
+    if let Some(name) = picked {
+        (state.form.method, state.form.overrides) = (name, Overrides::default());
+    }
     ui.spacing_mut().item_spacing.y = gap;
-    let method = state.method();
-    settings(ui, state, method.as_ref().ok());
-    if let Err(error) = method {
+    settings(ui, state);
+    if let Err(error) = &state.sizes.chosen.method {
         let colour = ui.visuals().error_fg_color;
-        ui.label(RichText::new(error.to_string()).small().color(colour));
+        ui.label(RichText::new(error).small().color(colour));
     }
 }
 
@@ -36,14 +34,8 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
 ///
 /// A preset that this base cannot have is greyed, with the reason below its name; a chosen one
 /// stays as it is, since its own settings, and so the reason, stand below the list.
-fn line(
-    ui: &mut Ui,
-    state: &State,
-    name: &str,
-    method: Result<&Method, &Error>,
-    chosen: bool,
-) -> bool {
-    let can = method.is_ok() || chosen;
+fn line(ui: &mut Ui, name: &str, size: &Size, chosen: bool) -> bool {
+    let can = size.method.is_ok() || chosen;
     let colour = colours::method(name, ui.visuals());
     let colour = if can {
         colour
@@ -59,21 +51,20 @@ fn line(
             let label = Button::selectable(chosen, name);
             let clicked = ui.add_enabled(can, label).clicked();
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if let Ok(method) = method {
-                    let percent = method.percent(&state.base);
-                    let count = thousands(method.trainable(&state.base));
-                    ui.label(RichText::new(share(percent)).font(number(12.0)).weak());
+                if size.method.is_ok() {
+                    let count = thousands(size.trainable);
+                    ui.label(RichText::new(share(size.percent)).font(number(12.0)).weak());
                     ui.label(RichText::new(count).font(number(13.0)));
                 }
             });
             clicked
         })
         .inner;
-    if let (Err(error), false) = (method, chosen) {
-        ui.label(weak(error.to_string()));
+    if let (Err(error), false) = (&size.method, chosen) {
+        ui.label(weak(error.as_str()));
     }
-    if let Ok(method) = method {
-        let decades = (method.percent(&state.base).log10() + 3.0).clamp(0.1, 5.0) / 5.0;
+    if size.method.is_ok() {
+        let decades = (size.percent.log10() + 3.0).clamp(0.1, 5.0) / 5.0;
         let (bar, _) = ui.allocate_exact_size(vec2(ui.available_width(), 3.0), Sense::hover());
         ui.painter()
             .rect_filled(bar, 1.5, ui.visuals().faint_bg_color);
@@ -85,11 +76,12 @@ fn line(
 }
 
 /// The chosen method's settings; a preset's value stands until it is changed.
-fn settings(ui: &mut Ui, state: &mut State, method: Option<&Method>) {
+fn settings(ui: &mut Ui, state: &mut State) {
     let width = state.base.d_model;
     // Of the preset, since a setting that does not fit must stay there to be changed.
-    let preset = Method::preset(&state.form.method, &state.base).ok();
-    let layer = preset.as_ref().and_then(|preset| preset.adapters.as_ref());
+    let preset = state.sizes.preset();
+    let method = state.sizes.chosen.method.as_ref().ok();
+    let layer = preset.and_then(|preset| preset.adapters.as_ref());
     let layer = layer.map(|adapters| adapters.layer);
     let form = &mut state.form;
     ui.add_space(4.0);
@@ -105,11 +97,11 @@ fn settings(ui: &mut Ui, state: &mut State, method: Option<&Method>) {
     if let Some((words, rank)) = rank {
         whole(ui, words, &mut form.overrides.rank, rank, 1..=8);
     }
-    if let Some(prompt) = preset.as_ref().and_then(|preset| preset.prompt) {
+    if let Some(prompt) = preset.and_then(|preset| preset.prompt) {
         let words = "prompt: rows in front of each text";
         whole(ui, words, &mut form.overrides.prompt, prompt.rows, 1..=500);
     }
-    if let Some(intrinsic) = preset.as_ref().and_then(|preset| preset.intrinsic) {
+    if let Some(intrinsic) = preset.and_then(|preset| preset.intrinsic) {
         let words = "dimension: numbers that all weights follow";
         let dimension = intrinsic.dimension;
         whole(

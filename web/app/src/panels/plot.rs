@@ -25,7 +25,7 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State, height: f32) {
     ui.label(weak(
         "Every dot is a method: right trains more numbers, up is better, big takes more memory. Click a dot to pin it.",
     ));
-    let parameters = state.base.parameters() as f64;
+    let parameters = state.sizes.parameters as f64;
     let label =
         move |mark: GridMark, _: &std::ops::RangeInclusive<f64>| decade(mark.value, parameters);
     let plot = fixed_plot(ui, "hero")

@@ -64,9 +64,10 @@ fn start(ui: &mut Ui, state: &mut State) {
     let train = ui
         .add_enabled_ui(ready, |ui| ui.add_sized(size, button).clicked())
         .inner;
-    if let Ok(method) = state.method() {
-        let count = thousands(method.trainable(&state.base));
-        let part = share(method.percent(&state.base));
+    let size = &state.sizes.chosen;
+    if let Ok(method) = &size.method {
+        let count = thousands(size.trainable);
+        let part = share(size.percent);
         let about = format!("{} · {count} numbers · {part} of the model", method.name);
         ui.label(weak(about));
     }

@@ -21,7 +21,7 @@ impl State {
     }
 
     fn figure(&self) -> Pareto {
-        let parameters = self.base.parameters();
+        let parameters = self.sizes.parameters;
         let own = |run: &Run| {
             Some(Dot {
                 name: if run.name.is_empty() {

@@ -7,6 +7,7 @@ mod files;
 mod look;
 mod mistakes;
 mod run;
+mod sizes;
 mod start;
 mod table;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use look::Look;
 pub use mistakes::Mistakes;
 pub use run::Run;
 use serde::{Deserialize, Serialize};
+pub use sizes::{Size, Sizes};
 pub use start::{Base, Device, Progress, Start};
 use std::collections::BTreeMap;
 pub use table::{Column, Order};
@@ -143,6 +145,8 @@ pub struct State {
     pub named: String,
     /// Sizes of the base.
     pub base: T5Config,
+    /// What the methods are on it.
+    pub sizes: Sizes,
     /// Rows to learn from.
     pub data: Data,
     /// A file whose columns are still to be chosen.
@@ -193,21 +197,24 @@ pub struct State {
 impl State {
     /// What a first visit shows: the bundled model, its reviews, Compacter++.
     pub fn new() -> Result<Self> {
+        let base = T5Config::from_json(compacter_assets::CONFIG, "config.json")?;
+        let form = Form {
+            method: "compacter++".into(),
+            overrides: Overrides::default(),
+            steps: 340,
+            batch: 32,
+            seed: 42,
+        };
         Ok(Self {
             trainer: Trainer::Loading,
             start: Start::default(),
             progress: Progress::default(),
             named: String::new(),
-            base: T5Config::from_json(compacter_assets::CONFIG, "config.json")?,
+            sizes: Sizes::new(&base, &form),
+            base,
             data: Data::bundled("reviews")?,
             import: None,
-            form: Form {
-                method: "compacter++".into(),
-                overrides: Overrides::default(),
-                steps: 340,
-                batch: 32,
-                seed: 42,
-            },
+            form,
             runs: Vec::new(),
             running: None,
             paused: false,
@@ -321,6 +328,7 @@ impl State {
             } => {
                 self.trainer = Trainer::Ready { device, reason };
                 self.base = *base;
+                self.size_methods();
                 self.go_on(now);
             }
             Report::Event { run, event, load } => self.happened(run, &event, load, now),
