@@ -290,6 +290,16 @@ pub const COSTS: [Cost; 12] = [
     cost("compacter++", 118.35, 30.96),
 ];
 
+impl Cost {
+    /// Time and memory of a method, those of full fine-tuning being 1; none for a method that the
+    /// paper does not have.
+    pub fn ratios(method: &str) -> Option<[f64; 2]> {
+        let find = |name: &str| COSTS.iter().find(|cost| cost.method == name);
+        let (own, full) = (find(method)?, find("full")?);
+        Some([own.minutes / full.minutes, own.memory_mb / full.memory_mb])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

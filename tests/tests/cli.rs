@@ -166,7 +166,7 @@ fn bad_files_exit_with_1_and_are_named() {
     write("run.toml", b"lr = 1e-3\nstep = 3\n");
     let data = |name: &str| fails(folder.path(), &["train", "--device", "cpu", "--data", name]);
     insta::assert_snapshot!(data("absent.tsv"), @"1 error: absent.tsv: No such file or directory (os error 2)");
-    insta::assert_snapshot!(data("ragged.tsv"), @"1 error: ragged.tsv:3: 1 fields, but the header has 2");
+    insta::assert_snapshot!(data("ragged.tsv"), @"1 error: ragged.tsv:3: 1 field, but the header has 2");
     insta::assert_snapshot!(data("empty.csv"), @"1 error: empty.csv: the file is empty");
     insta::assert_snapshot!(data("latin.tsv"), @"1 error: latin.tsv:3: not UTF-8: byte 0xe9");
     assert!(data("wrong.jsonl").starts_with("1 error: wrong.jsonl:2: "));

@@ -147,6 +147,8 @@ impl Builder {
     fn push(&mut self, line: usize, fields: Vec<String>) -> Result<()> {
         let width = *self.width.get_or_insert(fields.len());
         if fields.len() != width {
+            let count = fields.len();
+            let plural = if count == 1 { "" } else { "s" };
             let source = if self.header {
                 "the header"
             } else {
@@ -155,7 +157,7 @@ impl Builder {
             return Err(Error::line(
                 &self.table.file,
                 line,
-                format!("{} fields, but {source} has {width}", fields.len()),
+                format!("{count} field{plural}, but {source} has {width}"),
             ));
         }
         if self.header && self.table.header.is_empty() {
@@ -266,7 +268,7 @@ mod tests {
         assert_eq!(table.lines, [2, 5]);
         assert_eq!(
             failure(b"a,b\n\"x\ny\",1\n\n2\n", Format::Csv),
-            "f:5: 1 fields, but the header has 2"
+            "f:5: 1 field, but the header has 2"
         );
     }
 
@@ -294,11 +296,11 @@ mod tests {
     fn bad_files_are_errors_with_their_line() {
         assert_eq!(
             failure(b"a\tb\n1\t2\n3\n", Format::Tsv),
-            "f:3: 1 fields, but the header has 2"
+            "f:3: 1 field, but the header has 2"
         );
         assert_eq!(
             failure(b"a\tb\n\n3\t4\n", Format::Tsv),
-            "f:2: 1 fields, but the header has 2"
+            "f:2: 1 field, but the header has 2"
         );
         assert_eq!(
             failure(b"a\tb\n1\t2\nx\xff\t3\n", Format::Tsv),

@@ -1,7 +1,7 @@
 //! The paper's Table 3: time and memory of training, relative to full fine-tuning.
 
 use super::{Run, choose, mean, order};
-use crate::paper::COSTS;
+use crate::paper::Cost;
 use serde::Serialize;
 
 /// One method's costs.
@@ -37,24 +37,21 @@ pub fn costs(runs: &[Run]) -> Vec<CostRow> {
     let mut methods: Vec<&str> = choices.iter().map(|choice| choice.method).collect();
     methods.sort_by_key(|method| order(method));
     methods.dedup();
-    let paper = |method: &str, what: &dyn Fn(&crate::paper::Cost) -> f64| {
-        let find = |name: &str| COSTS.iter().find(|cost| cost.method == name).map(what);
-        Some(find(method)? / find("full")?)
-    };
     let time = |run: &Run| run.seconds_per_row;
     let memory = |run: &Run| run.peak_bytes.map(|bytes| bytes as f64);
     let row = |method: &str| {
         let (seconds, bytes) = (of(method, &time), of(method, &memory));
         let run = runs.iter().find(|run| run.method == method)?;
+        let paper = Cost::ratios(method);
         Some(CostRow {
             method: method.into(),
             percent: run.percent,
             milliseconds: 1e3 * mean(seconds.iter().map(|(_, value)| *value))?,
             time: ratio(&seconds, &of("full", &time)),
-            paper_time: paper(method, &|cost| cost.minutes),
+            paper_time: paper.map(|[time, _]| time),
             bytes: mean(bytes.iter().map(|(_, value)| *value)),
             memory: ratio(&bytes, &of("full", &memory)),
-            paper_memory: paper(method, &|cost| cost.memory_mb),
+            paper_memory: paper.map(|[_, memory]| memory),
         })
     };
     methods.into_iter().filter_map(row).collect()

@@ -6,8 +6,7 @@ use crate::data::{Batch, Row};
 use crate::engine::block_on;
 use crate::method::Method;
 use crate::random::Stream;
-use crate::t5::{Storage, T5, T5Config, Weights};
-use burn::tensor::Device;
+use crate::t5::{T5, Weights};
 use std::sync::Arc;
 
 /// A trainer and the one batch that it repeats.
@@ -18,20 +17,18 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Random weights of these sizes, kept as `storage`; `rows` sources of `source` and targets of `target` tokens.
+    /// A method on a base that others may use as well; `rows` sources of `source` and targets of
+    /// `target` tokens.
     pub fn new(
-        config: &T5Config,
-        storage: Storage,
-        method: Method,
+        model: Arc<T5>,
+        method: &Method,
         [rows, source, target]: [usize; 3],
         seed: u64,
-        device: &Device,
     ) -> Result<Self> {
-        let model = Arc::new(T5::random(config.clone(), storage, seed, device)?);
-        let weights = Weights::start(&model, &method, seed)?;
+        let top = model.config().vocab_size - 2;
+        let weights = Weights::start(&model, method, seed)?;
         let trainer = Trainer::new(model, &weights, Optimiser::new(1e-8, 0.0), seed);
         let mut stream = Stream::new(seed, "bench");
-        let top = config.vocab_size - 2;
         let mut ids = |count: usize| (0..count).map(|_| (2 + stream.below(top)) as u32).collect();
         let all: Vec<Row> = (0..rows)
             .map(|_| Row {

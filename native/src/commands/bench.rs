@@ -6,11 +6,13 @@ use crate::failure::usage;
 use crate::memory::high_water_mark;
 use crate::output;
 use anyhow::{Context, Result};
-use compacter_core::method::Method;
-use compacter_core::t5::{Storage, T5Config};
+use compacter_core::method::{Method, NAMES, Overrides};
+use compacter_core::paper::Cost;
+use compacter_core::t5::{Storage, T5, T5Config};
 use compacter_core::train::Bench;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -18,6 +20,7 @@ Examples:
   compacter bench
   compacter bench --size t5-small --methods adapter,compacter --rounds 10 --device cpu
   compacter bench --size t5-base --methods compacter --weights int8
+  compacter bench --methods all --dimension 1400     the paper's Table 3, with its ratios beside
   compacter bench --size bundled --batch 32 --source 64 --json";
 
 /// Time training steps on random weights
@@ -27,7 +30,7 @@ pub(crate) struct Args {
     /// A size (t5-large, …), a folder or an id on the Hub
     #[arg(long, value_name = "SIZE|DIR|ID", default_value = "t5-small")]
     size: String,
-    /// Methods, separated by commas
+    /// Methods, separated by commas, or `all`
     #[arg(
         long,
         value_name = "NAMES",
@@ -35,6 +38,9 @@ pub(crate) struct Args {
         default_value = "full,adapter,compacter"
     )]
     methods: Vec<String>,
+    /// Numbers that all weights follow in intrinsic-said [default: 20000]
+    #[arg(long, value_name = "N")]
+    dimension: Option<usize>,
     /// Rows per step
     #[arg(long, value_name = "ROWS", default_value_t = 8)]
     batch: usize,
@@ -53,7 +59,7 @@ pub(crate) struct Args {
     /// f32, f16 or int8 for frozen weights
     #[arg(long, value_name = "TYPE", default_value_t)]
     weights: Storage,
-    /// An array of {method, median_s, min_s, max_s, peak_mib, dispatches}
+    /// An array of {method, median_s, min_s, max_s, peak_mib, dispatches, …}
     #[arg(long)]
     json: bool,
     /// Take some steps of one method and print their costs as JSON
@@ -61,7 +67,7 @@ pub(crate) struct Args {
     measure_costs: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Row {
     method: String,
     median_s: f64,
@@ -69,6 +75,12 @@ struct Row {
     max_s: f64,
     peak_mib: Option<f64>,
     dispatches: Option<u64>,
+    /// Median ÷ that of `full`, and what the paper's Table 3 has.
+    time_ratio: Option<f64>,
+    paper_time_ratio: Option<f64>,
+    /// Peak memory ÷ that of `full`, and what the paper's Table 3 has.
+    memory_ratio: Option<f64>,
+    paper_memory_ratio: Option<f64>,
 }
 
 /// Peak memory of a step (of the process, or of a GPU's pool) and kernels launched (GPU only).
@@ -91,22 +103,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     let config = sizes(&args.size)?;
-    let methods = args
-        .methods
-        .iter()
-        .map(|name| Method::preset(name, &config));
-    let methods = methods.collect::<compacter_core::Result<Vec<_>>>()?;
+    let methods = methods(args, &config)?;
     if args.measure_costs {
-        return measure_costs(args, &config, methods);
+        return measure_costs(args, config, &methods);
     }
     let (device, name) = device::open(&args.device)?;
     output::say(format!("device: {name}"));
     // Before the timing, so that a child has the memory to itself.
     let costs: Vec<Costs> = methods.iter().map(|m| costs(args, &m.name)).collect();
+    let model = Arc::new(T5::random(config, args.weights, 1, &device)?);
     let sizes = [args.batch, args.source, args.target];
     let benches = methods
         .iter()
-        .map(|method| Bench::new(&config, args.weights, method.clone(), sizes, 1, &device));
+        .map(|method| Bench::new(model.clone(), method, sizes, 1));
     let mut benches = benches.collect::<compacter_core::Result<Vec<_>>>()?;
     let mut seconds = vec![Vec::with_capacity(args.rounds); benches.len()];
     for round in 0..=args.rounds {
@@ -120,16 +129,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         output::say(format!("round {round} of {}", args.rounds));
     }
-    let rows: Vec<Row> = methods
-        .into_iter()
-        .zip(seconds)
-        .zip(costs)
+    let rows = methods.into_iter().zip(seconds).zip(costs);
+    let mut rows: Vec<Row> = rows
         .map(|((method, seconds), costs)| row(method.name, seconds, costs))
         .collect();
+    compare(&mut rows);
     if args.json {
         return output::json(&rows);
     }
     output::line(table(&rows).trim_end())
+}
+
+/// The named methods, or all, as published but for the dimension of intrinsic-said.
+fn methods(args: &Args, config: &T5Config) -> compacter_core::Result<Vec<Method>> {
+    let names: Vec<&str> = match args.methods.as_slice() {
+        [all] if all == "all" => NAMES.to_vec(),
+        names => names.iter().map(String::as_str).collect(),
+    };
+    let method = |name: &str| {
+        let overrides = Overrides {
+            dimension: args.dimension.filter(|_| name == "intrinsic-said"),
+            ..Overrides::default()
+        };
+        Method::resolve(name, config, &overrides)
+    };
+    names.into_iter().map(method).collect()
 }
 
 fn row(method: String, mut seconds: Vec<f64>, costs: Costs) -> Row {
@@ -148,22 +172,51 @@ fn row(method: String, mut seconds: Vec<f64>, costs: Costs) -> Row {
         max_s,
         peak_mib: costs.peak_mib,
         dispatches: costs.dispatches,
+        ..Row::default()
+    }
+}
+
+/// Puts every method beside full fine-tuning, where that is there, and beside the paper.
+fn compare(rows: &mut [Row]) {
+    let full = rows.iter().find(|row| row.method == "full");
+    let Some((seconds, memory)) = full.map(|full| (full.median_s, full.peak_mib)) else {
+        return;
+    };
+    for row in rows {
+        let paper = Cost::ratios(&row.method);
+        row.time_ratio = Some(row.median_s / seconds);
+        row.memory_ratio = row.peak_mib.zip(memory).map(|(own, full)| own / full);
+        row.paper_time_ratio = paper.map(|[time, _]| time);
+        row.paper_memory_ratio = paper.map(|[_, memory]| memory);
     }
 }
 
 fn table(rows: &[Row]) -> String {
-    let head = [
+    let mut head = vec![
         "method", "median s", "min s", "max s", "peak MiB", "kernels",
-    ]
-    .map(String::from)
-    .to_vec();
-    let mut table = vec![head];
+    ];
+    let compared = rows.iter().any(|row| row.time_ratio.is_some());
+    if compared {
+        head.extend(["time ÷ full", "paper", "memory ÷ full", "paper"]);
+    }
+    let mut table = vec![head.into_iter().map(String::from).collect()];
     for row in rows {
-        let seconds = [row.median_s, row.min_s, row.max_s].map(|value| format!("{value:.4}"));
-        let peak = row.peak_mib.map_or("?".into(), |peak| format!("{peak:.0}"));
-        let [median, min, max] = seconds;
-        let kernels = row.dispatches.map_or("-".into(), |count| count.to_string());
-        table.push(vec![row.method.clone(), median, min, max, peak, kernels]);
+        let mut line = vec![row.method.clone()];
+        line.extend([row.median_s, row.min_s, row.max_s].map(|value| format!("{value:.4}")));
+        line.push(row.peak_mib.map_or("?".into(), |peak| format!("{peak:.0}")));
+        line.push(row.dispatches.map_or("-".into(), |count| count.to_string()));
+        if compared {
+            let ratios = [
+                row.time_ratio,
+                row.paper_time_ratio,
+                row.memory_ratio,
+                row.paper_memory_ratio,
+            ];
+            line.extend(
+                ratios.map(|ratio| ratio.map_or("-".into(), |ratio| format!("{ratio:.2}"))),
+            );
+        }
+        table.push(line);
     }
     output::columns(&table)
 }
@@ -178,6 +231,7 @@ fn costs(args: &Args, method: &str) -> Costs {
             .args(["bench", "--measure-costs", "--methods", method])
             .args(["--device", &args.device, "--size", &args.size])
             .args(["--weights", args.weights.name()])
+            .args(args.dimension.map(|number| format!("--dimension={number}")))
             .args(["--batch", batch, "--source", source, "--target", target])
             .stderr(Stdio::null())
             .output()
@@ -187,11 +241,12 @@ fn costs(args: &Args, method: &str) -> Costs {
     run().unwrap_or_default()
 }
 
-fn measure_costs(args: &Args, config: &T5Config, methods: Vec<Method>) -> Result<()> {
-    let method = methods.into_iter().next().context("no method")?;
+fn measure_costs(args: &Args, config: T5Config, methods: &[Method]) -> Result<()> {
+    let method = methods.first().context("no method")?;
     let (device, _) = device::open(&args.device)?;
     let sizes = [args.batch, args.source, args.target];
-    let mut bench = Bench::new(config, args.weights, method, sizes, 1, &device)?;
+    let model = Arc::new(T5::random(config, args.weights, 1, &device)?);
+    let mut bench = Bench::new(model, method, sizes, 1)?;
     bench.step()?;
     bench.step()?;
     if device == compacter_core::cpu_device() {
@@ -221,5 +276,28 @@ mod tests {
         assert_eq!((even.median_s, even.min_s, even.max_s), (2.5, 1.0, 4.0));
         let odd = row("x".into(), vec![3.0, 1.0, 2.0], Costs::default());
         assert_eq!(odd.median_s, 2.0);
+    }
+
+    #[test]
+    fn ratios_stand_beside_the_papers() {
+        let costs = |peak_mib| Costs {
+            peak_mib: Some(peak_mib),
+            dispatches: None,
+        };
+        let mut rows = vec![
+            row("compacter".into(), vec![1.0], costs(150.0)),
+            row("full".into(), vec![2.0], costs(600.0)),
+        ];
+        let alone = table(&rows[..1]);
+        assert!(!alone.contains("paper"), "{alone}");
+        compare(&mut rows);
+        assert_eq!(
+            (rows[0].time_ratio, rows[0].memory_ratio),
+            (Some(0.5), Some(0.25))
+        );
+        let table = table(&rows);
+        let line = table.lines().nth(1).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[6..], ["0.50", "0.87", "0.25", "0.74"], "{table}");
     }
 }

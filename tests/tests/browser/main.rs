@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 type Test = (&'static str, fn(&Ground));
 
-const TESTS: [Test; 20] = [
+const TESTS: [Test; 21] = [
     ("the tests' own hands", hands::reach_the_page),
     ("the page is drawn from any path", draws),
     ("a plain address, without WebGPU", plain_address),
@@ -74,10 +74,11 @@ impl Ground {
 }
 
 fn main() {
-    let Ok(chromium) = std::env::var("COMPACTER_BROWSER") else {
+    let chromium = std::env::var("COMPACTER_BROWSER").unwrap_or_default();
+    if chromium.is_empty() {
         println!("skipped: COMPACTER_BROWSER does not name a Chromium");
         return;
-    };
+    }
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
     assert!(
         dist.join("trainer_bg.wasm").is_file(),

@@ -1,5 +1,6 @@
 //! One base and at most one run, moved on by whoever owns the loop.
 
+use crate::memory;
 use compacter_core::check::check;
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
@@ -129,18 +130,18 @@ impl Desk {
 
     fn load(&self) -> Load {
         let pool = self.model.device().memory_pool_usage();
-        #[cfg(target_arch = "wasm32")]
-        let whole = Some(core::arch::wasm32::memory_size(0) as u64 * 65_536);
-        #[cfg(not(target_arch = "wasm32"))]
-        let whole = None;
+        let bytes = pool.map_or_else(memory::most, |pool| pool.bytes_reserved);
         Load {
             launches: self.launches.take(),
-            bytes: pool.map(|pool| pool.bytes_reserved).or(whole),
+            bytes: Some(bytes),
         }
     }
 
     fn begin(&mut self, job: Job) -> Result<()> {
         self.run = None;
+        // Each run is told what it held itself, not what one before it did.
+        self.model.device().memory_cleanup();
+        memory::forget();
         let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
         let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
         if let Some(bytes) = &job.checkpoint {

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod desk;
+mod memory;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
