@@ -1,8 +1,8 @@
 //! The subcommands, their dispatch and the exit code.
 
 use crate::commands::{
-    bench, completions, devices, eval, export, import, inspect, merge, params, predict, report,
-    reproduce, sweep, train,
+    bench, completions, devices, doctor, eval, export, import, inspect, merge, params, predict,
+    report, reproduce, sweep, train,
 };
 use crate::failure::{exit_code, is_broken_pipe};
 use crate::output;
@@ -47,6 +47,8 @@ enum Command {
     Params(params::Args),
     /// List the devices to compute on
     Devices(devices::Args),
+    /// Hold a device to the CPU and measure it
+    Doctor(doctor::Args),
     /// Time training steps on random weights
     Bench(bench::Args),
     /// Do many runs: every combination of a file's lists
@@ -71,6 +73,7 @@ pub fn main_from_args() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Params(args) => params::run(&args),
         Command::Devices(args) => devices::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Report(args) => report::run(&args),

@@ -4,7 +4,7 @@ use crate::failure::usage;
 use anyhow::Result;
 use compacter_core::{Device, DeviceKind, block_on, cpu_device, gpu_device};
 use serde::Serialize;
-use wgpu::{Backend, DeviceType, Instance, InstanceDescriptor};
+use wgpu::{Backend, DeviceType, Features, Instance, InstanceDescriptor};
 
 /// One adapter that wgpu finds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +19,14 @@ pub(crate) struct Adapter {
     pub(crate) backend: String,
     /// Driver and version.
     pub(crate) driver: String,
+    /// Bytes of the largest buffer.
+    pub(crate) largest_buffer: u64,
+    /// Bytes of a buffer that one kernel can be given at most.
+    pub(crate) largest_binding: u64,
+    /// Whether shaders can compute in 16 bits.
+    pub(crate) f16: bool,
+    /// Threads of a subgroup, from and to; none without subgroups.
+    pub(crate) subgroups: Option<[u32; 2]>,
     /// Which among those of its kind: what burn counts by.
     #[serde(skip)]
     within_kind: usize,
@@ -53,6 +61,8 @@ fn adapters_on(backend: Backend) -> Vec<Adapter> {
             DeviceType::Other => "unknown",
         };
         let driver = format!("{} {}", info.driver, info.driver_info);
+        let (limits, features) = (adapter.limits(), adapter.features());
+        let subgroups = features.contains(Features::SUBGROUP);
         found.push(Adapter {
             index: found.len(),
             within_kind: found.iter().filter(|other| other.kind == kind).count(),
@@ -60,6 +70,10 @@ fn adapters_on(backend: Backend) -> Vec<Adapter> {
             kind,
             backend: format!("{:?}", info.backend).to_lowercase(),
             driver: driver.trim().to_string(),
+            largest_buffer: limits.max_buffer_size,
+            largest_binding: limits.max_storage_buffer_binding_size,
+            f16: features.contains(Features::SHADER_F16),
+            subgroups: subgroups.then_some([info.subgroup_min_size, info.subgroup_max_size]),
         });
     }
     found
@@ -180,6 +194,10 @@ mod tests {
             kind,
             backend,
             driver,
+            largest_buffer: 1 << 30,
+            largest_binding: 1 << 27,
+            f16: false,
+            subgroups: None,
             within_kind: 0,
         }
     }

@@ -1,4 +1,4 @@
-//! How much memory this process held at most.
+//! How much memory this process held at most, and how much the machine has.
 
 /// VmHWM of this process in MiB, where /proc tells it.
 pub(crate) fn high_water_mark() -> Option<f64> {
@@ -17,6 +17,17 @@ pub(crate) fn forget_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
+/// Bytes of this machine's memory, all and what is free for new programs, where /proc tells them.
+pub(crate) fn of_the_machine() -> Option<[u64; 2]> {
+    let table = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = |name: &str| {
+        let line = table.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib * 1024)
+    };
+    Some([line("MemTotal:")?, line("MemAvailable:")?])
+}
+
 #[cfg(test)]
 mod tests {
     #[cfg(target_os = "linux")]
@@ -28,5 +39,12 @@ mod tests {
         drop(block);
         super::forget_peak();
         assert!(super::high_water_mark().unwrap() < high - 200.0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_machine_has_memory() {
+        let [all, free] = super::of_the_machine().unwrap();
+        assert!(all > 1 << 28 && free > 0 && free < all, "{free} of {all}");
     }
 }

@@ -67,6 +67,7 @@ fn help_shows_the_subcommands_and_examples() {
       import       Take over an adapter of the AdapterHub library
       params       Count what each method trains
       devices      List the devices to compute on
+      doctor       Hold a device to the CPU and measure it
       bench        Time training steps on random weights
       sweep        Do many runs: every combination of a file's lists
       report       Finished runs as the paper's tables and figures
@@ -97,6 +98,7 @@ fn help_shows_the_subcommands_and_examples() {
         "import",
         "params",
         "devices",
+        "doctor",
         "bench",
         "sweep",
         "report",
@@ -284,6 +286,16 @@ fn devices_and_completions_are_listed() {
     }
     assert!(done(folder.path(), &["devices"]).contains("\nauto takes "));
     assert!(done(folder.path(), &["completions", "bash"]).contains("_compacter"));
+}
+
+#[test]
+fn the_doctor_examines_the_cpu() {
+    let arguments = ["doctor", "--device", "cpu", "--json"];
+    let report: Value = serde_json::from_str(&done(folder().path(), &arguments)).unwrap();
+    let results = report["health"]["results"].as_array().unwrap();
+    assert!(results.len() > 30, "{results:?}");
+    assert!(report["health"]["speed"]["product"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["advice"][0]["verdict"], "good");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{Launches, Optimiser, Trainer};
 use crate::Result;
 use crate::data::{Batch, Row};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::engine::block_on;
 use crate::method::Method;
 use crate::random::Stream;
@@ -41,14 +42,21 @@ impl Bench {
     }
 
     /// One step: forward, backward, AdamW; returns the loss.
+    pub async fn step_async(&mut self) -> Result<f64> {
+        self.trainer.step(&self.batch, 1e-4).await
+    }
+
+    /// The same, waiting for it.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn step(&mut self) -> Result<f64> {
-        block_on(self.trainer.step(&self.batch, 1e-4))
+        block_on(self.step_async())
     }
 
     /// Kernels that one step launches on a GPU; 0 on the CPU, which has no queue.
     ///
     /// Counts every launch of the process, so nothing else should be running. Earlier steps warm up
     /// what is measured or compiled at its first use.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn dispatches(&mut self) -> Result<u64> {
         let launches = Launches::default();
         self.step()?;

@@ -1,7 +1,7 @@
 //! What a window or a page and the trainer beside it say to each other.
 
 use super::{Event, Projection, Settings, Side};
-use crate::check::Checked;
+use crate::check::Health;
 use crate::t5::T5Config;
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
@@ -181,8 +181,8 @@ pub enum Report {
     },
     /// Answer to [`Command::Check`].
     Checked {
-        /// Every kernel.
-        kernels: Vec<Checked>,
+        /// What was found.
+        health: Health,
     },
     /// Something could not be done; a run that it belongs to has ended.
     Failed {

@@ -74,12 +74,14 @@ pub(crate) fn the_device_computes_what_the_cpu_computes(ground: &Ground) {
     browser.evaluate(
         "globalThis.checked = [new Promise((resolve) => trainer.addEventListener('message', ({ data }) => { \
            const report = JSON.parse(data.json); \
-           if (report.report === 'checked') resolve(report.kernels); }))]; true",
+           if (report.report === 'checked') resolve(report.health); }))]; true",
     );
     press(&mut browser, "The device");
-    press(&mut browser, "Check its arithmetic");
-    let kernels = browser.try_evaluate("await checked[0]", LONG).unwrap();
-    let kernels: Vec<compacter_core::check::Checked> = serde_json::from_value(kernels).unwrap();
+    press(&mut browser, "Check it");
+    let health = browser.try_evaluate("await checked[0]", LONG).unwrap();
+    let health: compacter_core::check::Health = serde_json::from_value(health).unwrap();
+    let (kernels, speed) = (&health.results, health.speed);
+    assert!(speed.copy > 0.0 && speed.product > 0.0 && speed.launch.is_some_and(|us| us > 0.0));
     assert!(
         kernels.len() > 20 && kernels.iter().all(|one| one.is_right()),
         "{kernels:?}"
@@ -89,12 +91,13 @@ pub(crate) fn the_device_computes_what_the_cpu_computes(ground: &Ground) {
         .fold(0.0, |most: f64, one| most.max(one.worst));
     assert!(worst > 0.0, "two devices that never differ are one");
     println!(
-        "{} results on WebGPU, off by {worst:.1e} at most",
-        kernels.len()
+        "{} results on WebGPU, off by {worst:.1e} at most; {speed:?}, the CPU {:?}",
+        kernels.len(),
+        health.cpu
     );
     reads(
         &mut browser,
-        &format!("All {} results are the CPU's", kernels.len()),
+        &format!("all {} results are the CPU's", kernels.len()),
     );
     assert_eq!(browser.errors(), [""; 0]);
 }

@@ -1,6 +1,6 @@
 //! The screen through its accessibility tree: what a person sees, does and is told.
 
-use compacter_core::check::Checked;
+use compacter_core::check::{Checked, Health, Speed};
 use compacter_core::t5::T5Config;
 use compacter_core::train::{Command, Event, Load, Mistake, Report, Summary};
 use compacter_web::home::{Arrival, Home};
@@ -362,21 +362,31 @@ fn the_worst_mistakes_of_a_run_are_found_when_they_are_unfolded() {
 fn a_device_is_held_to_the_cpu() {
     let mut visit = Visit::ready(WIDE);
     visit.click(Role::DisclosureTriangle, "The device");
-    visit.press("Check its arithmetic");
+    visit.press("Check it");
     assert_eq!(visit.commands(), [Command::Check]);
     let checked = |kernel: &str, worst| Checked {
         kernel: kernel.into(),
         worst,
         limit: 1e-5,
     };
-    let mut kernels = vec![checked("adapter", 2e-7)];
-    let report = Report::Checked {
-        kernels: kernels.clone(),
+    let speed = |product, launch| Speed {
+        copy: 10.0,
+        product,
+        launch,
     };
-    visit.report(report);
-    assert!(visit.sees("All 1 results are the CPU's"));
-    kernels.push(checked("dropout", 0.5));
-    visit.report(Report::Checked { kernels });
+    let mut health = Health {
+        results: vec![checked("adapter", 2e-7)],
+        speed: speed(500.0, Some(20.0)),
+        cpu: speed(100.0, None),
+    };
+    visit.report(Report::Checked {
+        health: health.clone(),
+    });
+    assert!(visit.sees("good: all 1 results are the CPU's"));
+    assert!(visit.sees("5.0 times the CPU's"));
+    health.results.push(checked("dropout", 0.5));
+    visit.report(Report::Checked { health });
+    assert!(visit.sees("wrong: 1 of 2 results"));
     assert!(visit.sees("dropout: off by") && !visit.sees("adapter: off by"));
 }
 

@@ -1,7 +1,7 @@
 //! One base and at most one run, moved on by whoever owns the loop.
 
 use crate::memory;
-use compacter_core::check::check;
+use compacter_core::check::examine;
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
 use compacter_core::train::{Command, Event, Job, Launches, Load, Predictor, Report, Session};
@@ -93,8 +93,8 @@ impl Desk {
             Command::Open { run, bytes } => self.open(run, &bytes),
             Command::Ask { run, source } => self.ask(run, source).await,
             Command::Check => {
-                let kernels = check(self.model.device()).await;
-                kernels.map(|kernels| Report::Checked { kernels })
+                let health = examine(self.model.device()).await;
+                health.map(|health| Report::Checked { health })
             }
             asked => match &self.run {
                 Some(run) => run.answer(asked).await,

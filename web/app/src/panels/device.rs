@@ -1,7 +1,8 @@
-//! The device: why this one, and whether it computes what the CPU computes.
+//! The device: why this one, whether it computes what the CPU computes, and how fast.
 
 use super::weak;
 use crate::state::{Checks, State, Trainer};
+use compacter_core::check::{Advice, Verdict};
 use eframe::egui::{Button, CollapsingHeader, RichText, Ui};
 
 /// Draws it, folded: most people never doubt their driver.
@@ -21,8 +22,9 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
                 false
             }
         };
-        let button = ui.add_enabled(free, Button::new("Check its arithmetic"));
-        let why = "Runs every kernel on it and on the CPU, and compares: a few seconds";
+        let button = ui.add_enabled(free, Button::new("Check it"));
+        let why = "Runs every kernel and a training step on it and on the CPU, compares, and measures both: \
+                   a few seconds";
         if button.on_hover_text(why).clicked() {
             state.check();
         }
@@ -32,29 +34,24 @@ pub(crate) fn show(ui: &mut Ui, state: &mut State) {
 }
 
 fn results(ui: &mut Ui, checks: &Checks) {
-    let kernels = match checks {
+    let health = match checks {
         Checks::None => return,
         Checks::Asked => {
             ui.label(weak("Checking …"));
             return;
         }
-        Checks::Done(kernels) => kernels,
+        Checks::Done(health) => health,
     };
-    let wrong: Vec<_> = kernels.iter().filter(|one| !one.is_right()).collect();
-    if wrong.is_empty() {
-        let worst = kernels
-            .iter()
-            .fold(0.0, |most: f64, one| most.max(one.worst));
-        ui.label(weak(format!(
-            "All {} results are the CPU's; the largest difference is {worst:.0e} of the largest value.",
-            kernels.len()
-        )));
-        return;
+    for Advice { verdict, words } in health.advice() {
+        let words = format!("{}: {words}.", verdict.name());
+        let colour = match verdict {
+            Verdict::Good => ui.visuals().weak_text_color(),
+            Verdict::Slow => ui.visuals().warn_fg_color,
+            Verdict::Wrong => ui.visuals().error_fg_color,
+        };
+        ui.label(RichText::new(words).small().color(colour));
     }
-    let colour = ui.visuals().error_fg_color;
-    let words = "This device computes something else than the CPU. Train on the CPU, or bring the driver up to date.";
-    ui.label(RichText::new(words).color(colour));
-    for one in wrong {
+    for one in health.wrong() {
         ui.label(weak(format!("{}: off by {:.0e}", one.kernel, one.worst)));
     }
 }

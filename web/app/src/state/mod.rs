@@ -15,7 +15,7 @@ mod tests;
 mod training;
 
 use compacter_core::Result;
-use compacter_core::check::Checked;
+use compacter_core::check::Health;
 use compacter_core::method::{Method, Overrides};
 use compacter_core::t5::T5Config;
 use compacter_core::train::{Command, Event, Job, Load, Report};
@@ -84,8 +84,8 @@ pub enum Checks {
     None,
     /// It is being found out.
     Asked,
-    /// Kernel by kernel.
-    Done(Vec<Checked>),
+    /// Result by result, and its speed.
+    Done(Health),
 }
 
 /// What the state asks of the world around it; whoever owns it does these after each change.
@@ -370,7 +370,7 @@ impl State {
                     of,
                 }
             }
-            Report::Checked { kernels } => self.checks = Checks::Done(kernels),
+            Report::Checked { health } => self.checks = Checks::Done(health),
             Report::Failed { run, message } => self.failed(run, message),
             Report::Gone { message } => {
                 self.look.waiting = false;
