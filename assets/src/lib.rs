@@ -1,6 +1,7 @@
 //! What compacter carries with it: a small T5 and four small data sets, as bytes.
 //!
 //! Nothing depends on their values or sizes: other files of the same names take their place.
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 /// `config.json` of the bundled T5.

@@ -40,6 +40,8 @@
 //! # #[cfg(not(feature = "engine"))]
 //! # fn main() {}
 //! ```
+// Not forbidden: `kernels/loops.rs` calls what it compiled for vector units.
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod artifact;

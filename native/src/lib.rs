@@ -1,6 +1,7 @@
 //! The command line of compacter: files, devices, progress and reports around `compacter-core`.
 //!
 //! One file per subcommand under `commands`; what several of them need lies beside it.
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod base;

@@ -1,5 +1,6 @@
 //! WGSL kernels of compacter: their texts, the little templating that they need, a finite list of
 //! permutations and, with the feature `validate`, naga's opinion of each.
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod permutation;

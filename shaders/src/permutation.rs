@@ -265,6 +265,7 @@ pub fn permutations() -> Vec<Permutation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn passes_of_a_transform_cover_its_stages() {
@@ -279,6 +280,16 @@ mod tests {
             assert_eq!(next, bits);
         }
         assert_eq!(Permutation::hadamard(28), None);
+    }
+
+    #[test]
+    fn no_kernel_is_taken_for_another() {
+        let mut kernels = BTreeMap::new();
+        for permutation in permutations() {
+            let kernel = permutation.kernel;
+            let other = *kernels.entry(permutation.source()).or_insert(kernel);
+            assert_eq!(kernel, other, "the text is that of another kernel");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! `inspect`, `merge`, `export` and `import`, from a run to the files of others and back.
+#![forbid(unsafe_code)]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The command line as a person and a script meet it: help, errors, exit codes, a whole small run.
+#![forbid(unsafe_code)]
 
 use serde_json::Value;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! A run that is killed and goes on ends with the same weights as one that is left alone.
+#![forbid(unsafe_code)]
 
 use compacter_core::random::Stream;
 use compacter_core::t5::T5Config;

@@ -1,4 +1,5 @@
 //! A model by its id, through the command line: fetched once, then used without a network.
+#![forbid(unsafe_code)]
 
 // What may go wrong on the way is played in the crate itself.
 #[allow(dead_code)]

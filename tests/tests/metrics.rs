@@ -1,4 +1,5 @@
 //! Every case of the reference's metrics.
+#![forbid(unsafe_code)]
 
 use compacter_core::metric::Metric;
 use compacter_core::task::Example;

@@ -1,4 +1,5 @@
 //! Sweeps as a person meets them: planned, killed, started twice, exported, reported.
+#![forbid(unsafe_code)]
 
 use compacter_core::method::NAMES;
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! Every task on real data: a folder with `glue/` and `superglue/` in their official layouts, named
 //! by COMPACTER_DATA. Counts are held to the files' own lines, read here anew.
+#![forbid(unsafe_code)]
 
 use compacter_core::Result;
 use compacter_core::task::{Files, OFFICIAL, Recipe, Task, official};

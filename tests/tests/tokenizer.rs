@@ -1,4 +1,5 @@
 //! The bundled tokenizer gives the ids of the Python library, on hard strings.
+#![forbid(unsafe_code)]
 
 use compacter_core::data::Tokenizer;
 use serde_json::Value;

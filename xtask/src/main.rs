@@ -1,4 +1,5 @@
 //! `cargo xtask web`: builds the browser's files into `web/dist`, and serves them if asked.
+#![forbid(unsafe_code)]
 
 mod offline;
 mod serve;

@@ -11,6 +11,9 @@ use super::{AdapterShape, DropoutMask, Spread};
 use crate::packing::half_value;
 
 /// Compiles `$body` for the vector units that there may be, and picks at run time.
+///
+/// The only unsafe code of this crate: without it a function compiled for more than every processor
+/// has cannot be called from one that is not.
 macro_rules! versions {
     ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $kind:ty),*)) => {
         $(#[$doc])*
@@ -29,10 +32,12 @@ macro_rules! versions {
                     && std::arch::is_x86_feature_detected!("fma");
                 if avx2 && std::arch::is_x86_feature_detected!("avx512f") {
                     // SAFETY: the processor has just said that it has these features.
+                    #[allow(unsafe_code)]
                     return unsafe { v4($($arg),*) };
                 }
                 if avx2 {
                     // SAFETY: as above.
+                    #[allow(unsafe_code)]
                     return unsafe { v3($($arg),*) };
                 }
             }

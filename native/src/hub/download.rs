@@ -254,8 +254,9 @@ fn link(place: &Place, commit: &str, file: &str, blob: &Path) -> Result<(), Fail
         if pointer.is_symlink() {
             std::fs::remove_file(&pointer)?;
         }
-        let up = "../".repeat(file.split('/').count() + 1);
-        let target = Path::new(&up).join("blobs").join(name);
+        // Part by part: Windows follows no link whose target has a `/`.
+        let up = std::iter::repeat_n("..", file.split('/').count() + 1);
+        let target = up.chain(["blobs"]).collect::<PathBuf>().join(name);
         match symlink(&target, &pointer) {
             // Another program made it at the same moment.
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),

@@ -3,6 +3,7 @@
 //!
 //! `COMPACTER_PYTHON` names a Python that has `adapters` and `torch` (else `python3`); the test says
 //! that it skips where there is none.
+#![forbid(unsafe_code)]
 
 use burn::tensor::{Tensor, TensorData};
 use compacter_core::artifact::adapterhub::{CONFIG, WEIGHTS, export};

@@ -3,6 +3,7 @@
 //! Needs `web/dist` (`cargo xtask web`) and `COMPACTER_BROWSER`, the path of a Chromium; without the
 //! latter it says that it was skipped. `cargo test --release --workspace --exclude compacter-web --test browser -- panic` runs
 //! the tests with that in their names.
+#![forbid(unsafe_code)]
 
 mod app;
 mod devtools;

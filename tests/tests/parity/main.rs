@@ -2,6 +2,7 @@
 //!
 //! `COMPACTER_FIXTURES=DIR` reads another folder of that layout. Without a GPU or software adapter
 //! the test fails, unless `COMPACTER_GPU=skip`.
+#![forbid(unsafe_code)]
 
 mod adapterhub;
 mod fixtures;

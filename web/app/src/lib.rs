@@ -3,6 +3,7 @@
 //! It draws and never computes: a trainer beside it (a worker, or a thread) takes
 //! [`Command`](compacter_core::train::Command)s and sends
 //! [`Report`](compacter_core::train::Report)s. Everything shown is one plain [`State`](state::State).
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod app;

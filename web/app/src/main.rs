@@ -1,4 +1,5 @@
 //! The window on a desktop, and the start of the page in a browser.
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "window")]
 fn main() -> eframe::Result {

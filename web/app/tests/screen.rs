@@ -1,4 +1,5 @@
 //! The screen through its accessibility tree: what a person sees, does and is told.
+#![forbid(unsafe_code)]
 
 use compacter_core::check::{Checked, Health, Speed};
 use compacter_core::t5::T5Config;
