@@ -44,10 +44,17 @@ impl Health {
     /// All there is to say of a device, in the order of its weight.
     pub fn advice(&self) -> Vec<Advice> {
         let mut all = vec![self.numbers()];
+        let Speed { product, copy, .. } = self.speed;
         if self.speed == self.cpu {
+            all.push(Advice {
+                verdict: Verdict::Good,
+                words: format!(
+                    "the CPU is what others are held to: matrix products run at {product:.1} \
+                     GFLOP/s, copies at {copy:.1} GB/s"
+                ),
+            });
             return all;
         }
-        let Speed { product, copy, .. } = self.speed;
         all.push(against(
             "matrix products",
             "GFLOP/s",
@@ -61,9 +68,10 @@ impl Health {
 
     fn numbers(&self) -> Advice {
         let (wrong, all) = (self.wrong().count(), self.results.len());
-        let of = |worst: f64| match worst.is_finite() {
-            true => format!("{worst:.0e} of the largest value"),
-            false => "numbers that are none".into(),
+        let of = |worst: f64| match worst {
+            0.0 => "nothing".into(),
+            worst if worst.is_finite() => format!("{worst:.0e} of the largest value"),
+            _ => "numbers that are none".into(),
         };
         if wrong == 0 {
             let results = self.results.iter().map(|one| one.worst);
@@ -172,6 +180,11 @@ mod tests {
     fn the_cpu_is_not_compared_with_itself() {
         let mut health = health(0.0, [900.0, 20.0]);
         health.speed = health.cpu;
-        assert_eq!(verdicts(&health), [Verdict::Good]);
+        assert_eq!(verdicts(&health), [Verdict::Good; 2]);
+        assert!(
+            health.advice()[0]
+                .words
+                .contains("difference being nothing")
+        );
     }
 }

@@ -85,10 +85,16 @@ mod as_words {
 pub async fn examine(device: &crate::Device) -> crate::Result<Health> {
     let mut results = kernels::kernels(device).await?;
     results.extend(whole::whole(device).await?);
+    let cpu_device = crate::cpu_device();
+    let cpu = speed::speed(&cpu_device).await?;
+    let speed = match *device == cpu_device {
+        true => cpu,
+        false => speed::speed(device).await?,
+    };
     Ok(Health {
         results,
-        speed: speed::speed(device).await?,
-        cpu: speed::speed(&crate::cpu_device()).await?,
+        speed,
+        cpu,
     })
 }
 

@@ -1,6 +1,8 @@
 //! One method on random weights and random tokens, for timing.
 
-use super::{Launches, Optimiser, Trainer};
+#[cfg(not(target_arch = "wasm32"))]
+use super::Launches;
+use super::{Optimiser, Trainer};
 use crate::Result;
 use crate::data::{Batch, Row};
 #[cfg(not(target_arch = "wasm32"))]

@@ -5,7 +5,7 @@ mod message;
 mod projection;
 mod settings;
 
-#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+#[cfg(feature = "engine")]
 mod bench;
 #[cfg(feature = "engine")]
 mod checkpoint;
@@ -24,7 +24,7 @@ mod session;
 #[cfg(feature = "engine")]
 mod step;
 
-#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+#[cfg(feature = "engine")]
 pub use bench::Bench;
 pub use event::{Event, Summary};
 #[cfg(feature = "engine")]
