@@ -37,13 +37,13 @@ pub enum Error {
     /// Shapes do not fit together; the message names the numbers.
     #[error("{0}")]
     Shape(String),
-    /// The loss became NaN or infinite.
-    #[error("the loss at step {step} is {loss}: training stopped; lower --lr or raise --warmup")]
+    /// The loss or a trained tensor became NaN or infinite.
+    #[error("{what} at step {step}: training stopped; lower --lr or raise --warmup")]
     NotFinite {
         /// The optimiser step, counted from 1.
         step: usize,
-        /// The loss as text (`NaN`, `inf`).
-        loss: String,
+        /// `the loss is NaN`, or which tensor has numbers that are none.
+        what: String,
     },
 }
 

@@ -20,7 +20,8 @@ struct Meta {
 }
 
 impl Session {
-    /// Everything that continuing needs: weights, moments, the best weights, progress.
+    /// Everything that continuing needs: weights, moments, the best weights, progress. What is not
+    /// finite is an error, so that no checkpoint holds what gradients without end have left.
     pub async fn checkpoint_async(&self) -> Result<Vec<u8>> {
         let mut state = self.trainer.state();
         for (name, tensor) in &self.best.tensors {
@@ -30,6 +31,7 @@ impl Session {
         for (name, tensor) in state {
             let shape = tensor.dims().to_vec();
             let values = float_values(tensor).await?;
+            finite(&name, &values, self.trainer.steps())?;
             tensors.push((
                 name,
                 shape,
@@ -82,5 +84,31 @@ impl Session {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn checkpoint(&self) -> Result<Vec<u8>> {
         crate::engine::block_on(self.checkpoint_async())
+    }
+}
+
+/// A gradient that is not finite is seen here at the latest: its loss may have been.
+fn finite(name: &str, values: &[f32], step: usize) -> Result<()> {
+    match values.iter().find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(value) => Err(Error::NotFinite {
+            step,
+            what: format!("`{name}` holds {value}"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::finite;
+
+    #[test]
+    fn a_number_that_is_none_is_named() {
+        assert!(finite("weights/a", &[0.0, -1e38], 3).is_ok());
+        let error = finite("weights/a", &[0.0, f32::NAN], 3).unwrap_err();
+        let words =
+            "`weights/a` holds NaN at step 3: training stopped; lower --lr or raise --warmup";
+        assert_eq!(error.to_string(), words);
+        assert!(finite("moment_2/a", &[f32::INFINITY], 3).is_err());
     }
 }

@@ -106,7 +106,7 @@ impl Trainer {
         if !loss.is_finite() {
             return Err(Error::NotFinite {
                 step: self.step + 1,
-                loss: loss.to_string(),
+                what: format!("the loss is {loss}"),
             });
         }
         let tensors = self
