@@ -1,6 +1,5 @@
 //! One base and at most one run, moved on by whoever owns the loop.
 
-use crate::memory;
 use compacter_core::check::examine;
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
@@ -130,18 +129,20 @@ impl Desk {
 
     fn load(&self) -> Load {
         let pool = self.model.device().memory_pool_usage();
-        let bytes = pool.map_or_else(memory::most, |pool| pool.bytes_reserved);
+        #[cfg(target_arch = "wasm32")]
+        let whole = Some(core::arch::wasm32::memory_size(0) as u64 * 65_536);
+        #[cfg(not(target_arch = "wasm32"))]
+        let whole = None;
         Load {
             launches: self.launches.take(),
-            bytes: Some(bytes),
+            bytes: pool.map(|pool| pool.bytes_reserved).or(whole),
         }
     }
 
     fn begin(&mut self, job: Job) -> Result<()> {
         self.run = None;
-        // Each run is told what it held itself, not what one before it did.
+        // On a GPU each run is told what it held itself, not what one before it did.
         self.model.device().memory_cleanup();
-        memory::forget();
         let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
         let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
         if let Some(bytes) = &job.checkpoint {

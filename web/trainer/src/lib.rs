@@ -3,12 +3,10 @@
 //! [`Desk`] takes [`Command`](compacter_core::train::Command)s and gives
 //! [`Report`](compacter_core::train::Report)s; whoever drives it owns the loop: a worker between
 //! its messages, or a thread.
-// Not forbidden: `memory` counts what is allocated, and an allocator is unsafe to write.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod desk;
-mod memory;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
