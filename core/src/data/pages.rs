@@ -1,6 +1,7 @@
 //! Holds what the pages of a Parquet file claim to the length of the file: the reader allocates by
 //! their word.
 
+use super::parquet::{I32_FIELD, varint};
 use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
@@ -20,6 +21,20 @@ const SMALL_LISTS: u64 = 1 << 16;
 const MOST_A_BYTE: u64 = 8;
 /// Bytes that a dictionary has at least for each of its values.
 const DICTIONARY_VALUE: usize = 4;
+
+/// Levels of a page's header, of which a data page's statistics are the third.
+const MOST_NESTED: u8 = 8;
+/// Kinds of values in Thrift's compact protocol; no page has sets or maps.
+const TRUE: u8 = 1;
+const FALSE: u8 = 2;
+const BYTE: u8 = 3;
+const I16: u8 = 4;
+const I32: u8 = 5;
+const I64: u8 = 6;
+const DOUBLE: u8 = 7;
+const BINARY: u8 = 8;
+const LIST: u8 = 9;
+const STRUCT: u8 = 12;
 
 fn wrong(message: impl Into<String>) -> ParquetError {
     ParquetError::General(message.into())
@@ -50,6 +65,8 @@ impl ChunkReader for Checked {
                 let message = format!("a page of {size} bytes: at most {most} are unpacked");
                 return Err(wrong(message));
             }
+            skip(&mut header.iter().copied(), STRUCT, MOST_NESTED)
+                .ok_or_else(|| wrong("a page's header is not whole"))?;
         }
         self.bytes.get_read(start)
     }
@@ -63,13 +80,55 @@ impl ChunkReader for Checked {
 fn page_size(header: &[u8]) -> Option<u64> {
     let mut bytes = header.iter().copied();
     let mut number = || {
-        (bytes.next()? == super::parquet::I32_FIELD).then_some(())?;
-        super::parquet::varint(&mut bytes)
+        (bytes.next()? == I32_FIELD).then_some(())?;
+        varint(&mut bytes)
     };
     number()?;
     let size = number()?;
     // Zigzag: odd numbers are below 0.
     (size % 2 == 0).then_some(size / 2)
+}
+
+/// Passes over a value of Thrift's compact protocol; `None` if it is not whole. The reader goes on
+/// past the end, as often as a list says that it has values.
+fn skip(bytes: &mut impl Iterator<Item = u8>, kind: u8, depth: u8) -> Option<()> {
+    let depth = depth.checked_sub(1)?;
+    match kind {
+        BYTE => bytes.next().map(drop),
+        I16 | I32 | I64 => varint(bytes).map(drop),
+        DOUBLE => bytes.nth(7).map(drop),
+        BINARY => match usize::try_from(varint(bytes)?).ok()? {
+            0 => Some(()),
+            length => bytes.nth(length - 1).map(drop),
+        },
+        LIST => {
+            let head = bytes.next()?;
+            let count = match head >> 4 {
+                15 => varint(bytes)?,
+                short => short.into(),
+            };
+            let kind = match head & 15 {
+                TRUE | FALSE => BYTE,
+                other => other,
+            };
+            // Every value has a byte at least, so that this ends with the bytes.
+            (0..count).try_for_each(|_| skip(bytes, kind, depth))
+        }
+        STRUCT => loop {
+            let head = bytes.next()?;
+            match head {
+                0 => return Some(()),
+                // The field's number stands apart.
+                1..16 => varint(bytes).map(drop)?,
+                _ => {}
+            }
+            match head & 15 {
+                TRUE | FALSE => {} // the value is the kind
+                kind => skip(bytes, kind, depth)?,
+            }
+        },
+        _ => None,
+    }
 }
 
 /// A reader whose pages are looked at.
@@ -206,7 +265,7 @@ mod tests {
     #[test]
     fn a_page_unpacks_to_no_more_than_a_file_of_its_length_has() {
         let header = |size: &[u8]| {
-            let bytes = Bytes::from([&[0x15, 0, 0x15], size, &[0x15, 2]].concat());
+            let bytes = Bytes::from([&[0x15, 0, 0x15], size, &[0x15, 2, 0]].concat());
             let end = bytes.len();
             Checked { bytes, end }
                 .get_read(0)
@@ -217,6 +276,23 @@ mod tests {
         let huge = header(&[0xfe, 0xff, 0xff, 0xff, 0x0f]).unwrap();
         assert!(huge.contains("a page of 2147483647 bytes"), "{huge}");
         assert!(header(&[0x01]).unwrap().contains("no size"));
+    }
+
+    #[test]
+    fn a_list_in_a_header_ends_with_the_file() {
+        let whole = |rest: &[u8]| {
+            let bytes = [&[0x15, 0, 0x15, 0, 0x15, 2], rest].concat();
+            skip(&mut bytes.iter().copied(), STRUCT, MOST_NESTED).is_some()
+        };
+        assert!(whole(&[0]));
+        // A short list of numbers, a text, a truth value, a struct, a double, a far field.
+        assert!(whole(&[
+            0x19, 0x25, 2, 4, 0x18, 1, b'a', 0x11, 0x1c, 0x15, 2, 0, 0
+        ]));
+        assert!(whole(&[0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x05, 40, 2, 0]));
+        // A list of 2^31 doubles and no more bytes: the reader took minutes.
+        assert!(!whole(&[0x19, 0xf7, 0xff, 0xff, 0xff, 0xff, 7]));
+        assert!(!whole(&[]) && !whole(&[0x18, 9, 0]) && !whole(&[0x1c; 20]));
     }
 
     #[test]
