@@ -81,7 +81,7 @@ pub fn load(bytes: &[u8], file: &str, model: &T5) -> Result<(Header, Weights)> {
         if !group.trained {
             fixed.insert(group.name.clone());
         }
-        let mut values = Vec::with_capacity(group.len());
+        let mut values = Vec::new();
         for part in &group.parts {
             match found.remove(&part.name) {
                 Some((shape, part_values)) if shape == part.shape => values.extend(part_values),

@@ -90,6 +90,10 @@ impl Header {
             let message = format!("adapter version {}, expected {VERSION}", header.version);
             return Err(Error::file(file, message));
         }
+        // Names and lengths of tensors follow from these numbers, and much memory with them.
+        header.base.check(file)?;
+        let method = header.method.check(&header.base);
+        method.map_err(|e| Error::file(file, format!("its method fits no base: {e}")))?;
         Ok(Some(header))
     }
 }
@@ -108,4 +112,86 @@ pub(crate) fn write(
     });
     let views = views.collect::<Result<Vec<_>>>()?;
     safetensors::serialize(views, Some(metadata)).map_err(fail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// What is said of a header of this method with a value put in at a place.
+    fn changed(method: &str, place: &str, value: Value) -> String {
+        let base = T5Config::preset("t5-small").unwrap();
+        let header = Header::new(Method::preset(method, &base).unwrap(), base);
+        let mut json = serde_json::to_value(header).unwrap();
+        *json.pointer_mut(place).unwrap() = value;
+        let metadata = HashMap::from([(KEY.to_string(), json.to_string())]);
+        match Header::find(&metadata, "a.safetensors") {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn numbers_that_ask_for_endless_tensors_are_refused() {
+        for (method, place, value, expected) in [
+            (
+                "compacter",
+                "/base/num_layers",
+                json!(1u64 << 60),
+                "num_layers",
+            ),
+            ("full", "/base/d_model", json!(u64::MAX), "d_model"),
+            ("compacter", "/method/adapters/layer/n", json!(0), "n = 0"),
+            (
+                "compacter",
+                "/method/adapters/layer/n",
+                json!(1u64 << 40),
+                "n = ",
+            ),
+            (
+                "compacter",
+                "/method/adapters/layer/rank",
+                json!(u64::MAX),
+                "rank 1",
+            ),
+            (
+                "adapter",
+                "/method/adapters/bottleneck",
+                json!(0),
+                "bottleneck 0",
+            ),
+            (
+                "adapter",
+                "/method/adapters/bottleneck",
+                json!(u64::MAX),
+                "bottleneck",
+            ),
+            (
+                "prompt-random",
+                "/method/prompt/rows",
+                json!(u64::MAX),
+                "prompt = ",
+            ),
+            (
+                "intrinsic-said",
+                "/method/intrinsic/dimension",
+                json!(u64::MAX),
+                "dimension = ",
+            ),
+            (
+                "intrinsic-said",
+                "/method/intrinsic/dimension",
+                json!(0),
+                "dimension = 0",
+            ),
+        ] {
+            let error = changed(method, place, value);
+            assert!(error.starts_with("a.safetensors: "), "{place}: {error}");
+            assert!(error.contains(expected), "{place}: {error}");
+        }
+        for name in crate::method::NAMES {
+            assert_eq!(changed(name, "/task", json!("t")), "");
+        }
+    }
 }

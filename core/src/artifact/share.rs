@@ -13,6 +13,7 @@ use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 const VERSION: &str = "1.";
@@ -117,7 +118,12 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     let meta: Meta = serde_json::from_slice(json)
         .map_err(|e| broken(format!("has an unreadable header ({e})")))?;
     let mut tensors = Vec::with_capacity(meta.tensors.len());
+    let mut names = BTreeSet::new();
     for (name, shape) in meta.tensors {
+        // A safetensors file of two such could be written and not be read.
+        if !names.insert(name.clone()) {
+            return Err(Error::tensor(LINK, &name, "stands there twice"));
+        }
         let count = shape
             .iter()
             .try_fold(1usize, |all, &size| all.checked_mul(size));
@@ -256,6 +262,11 @@ mod tests {
         assert!(error.contains("fewer numbers"), "{error}");
         let large = format!(r#"{{"header":{header},"tensors":[["a",[1099511627776]]]}}"#);
         assert!(from_text(&forged(&large, &[0; 80])).is_err());
+        let twice = format!(r#"{{"header":{header},"tensors":[["a",[1]],["a",[1]]]}}"#);
+        let error = from_text(&forged(&twice, &[0; 10]))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "the link: tensor `a`: stands there twice");
         let bomb = forged("{}", &vec![0; 40 << 20]);
         let error = from_text(&bomb).unwrap_err().to_string();
         assert!(error.contains("more than an adapter"), "{error}");

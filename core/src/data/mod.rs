@@ -3,6 +3,8 @@
 mod batch;
 mod objects;
 #[cfg(feature = "parquet")]
+mod pages;
+#[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(all(test, feature = "parquet"))]
 pub(crate) mod parquet_tests;

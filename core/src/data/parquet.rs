@@ -4,6 +4,7 @@
 //! before it is read, and a panic inside the reader becomes an error that names the file.
 
 use super::objects::{Each, Object};
+use super::pages::{Checked, Guarded};
 use crate::{Error, Result};
 use bytes::Bytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -21,12 +22,19 @@ const MAX_NODES: u64 = 500;
 const MAX_ROWS: i64 = 20_000_000;
 /// Most bytes of text in all rows together: a dictionary can repeat one long text without end.
 const MAX_TEXT: usize = 4 << 30;
+/// Rows and bytes of text that a file of any length may have, and beside them for each of its bytes:
+/// a thousand equal rows take no more room than one.
+const SMALL_ROWS: usize = 1 << 16;
+const ROWS_A_BYTE: usize = 8;
+const SMALL_TEXT: usize = 16 << 20;
+const TEXT_A_BYTE: usize = 256;
 
 /// Calls `each` for every row of a Parquet file, with those of its columns that are named. A file
 /// without one of `columns` is an error that lists what it has.
 pub fn read_parquet(bytes: Vec<u8>, file: &str, columns: &[&str], each: &mut Each) -> Result<()> {
-    check_footer(&bytes, file)?;
-    let read = AssertUnwindSafe(|| rows(Bytes::from(bytes), file, columns, each));
+    let end = check_footer(&bytes, file)?;
+    let bytes = Bytes::from(bytes);
+    let read = AssertUnwindSafe(|| rows(Checked { bytes, end }, file, columns, each));
     let broken = |_| {
         Err(Error::file(
             file,
@@ -36,11 +44,13 @@ pub fn read_parquet(bytes: Vec<u8>, file: &str, columns: &[&str], each: &mut Eac
     catch_unwind(read).unwrap_or_else(broken)
 }
 
-fn rows(bytes: Bytes, file: &str, columns: &[&str], each: &mut Each) -> Result<()> {
+fn rows(bytes: Checked, file: &str, columns: &[&str], each: &mut Each) -> Result<()> {
     let broken = |error: parquet::errors::ParquetError| {
         Error::file(file, format!("broken Parquet: {error}"))
     };
+    let length = bytes.bytes.len();
     let reader = SerializedFileReader::new(bytes).map_err(broken)?;
+    let reader = Guarded(reader, length as u64);
     let metadata = reader.metadata().file_metadata();
     let count = metadata.num_rows();
     if count <= 0 {
@@ -49,14 +59,24 @@ fn rows(bytes: Bytes, file: &str, columns: &[&str], each: &mut Each) -> Result<(
             format!("{count} rows: there is nothing to read"),
         ));
     }
-    if count > MAX_ROWS {
-        let message = format!("claims {count} rows: at most {MAX_ROWS} are read");
+    let most = SMALL_ROWS.saturating_add(length.saturating_mul(ROWS_A_BYTE));
+    let most = i64::try_from(most).map_or(MAX_ROWS, |most| most.min(MAX_ROWS));
+    if count > most {
+        let message =
+            format!("claims {count} rows: at most {most} are read of a file of its length");
         return Err(Error::file(file, message));
     }
     let schema = projection(metadata.schema_descr().root_schema(), file, columns)?;
     let iter = RowIter::from_file(Some(schema), &reader).map_err(broken)?;
-    let mut room = MAX_TEXT;
+    let room = SMALL_TEXT.saturating_add(length.saturating_mul(TEXT_A_BYTE));
+    let mut room = room.min(MAX_TEXT);
     for (index, row) in iter.enumerate() {
+        if index as i64 == count {
+            return Err(Error::file(
+                file,
+                format!("has more than the {count} rows it claims"),
+            ));
+        }
         let mut object = Object::new();
         for (name, field) in row.map_err(broken)?.into_columns() {
             let value = value(field, &mut room).map_err(|what| {
@@ -113,7 +133,7 @@ fn value(field: Field, room: &mut usize) -> std::result::Result<Value, String> {
         Field::Double(value) => float(value),
         Field::Str(text) => {
             let left = room.checked_sub(text.len());
-            *room = left.ok_or_else(|| format!("more than {MAX_TEXT} bytes of text"))?;
+            *room = left.ok_or_else(|| "more text than the file has room for".to_string())?;
             text.into()
         }
         Field::Group(row) => {
@@ -140,8 +160,8 @@ fn value(field: Field, room: &mut usize) -> std::result::Result<Value, String> {
 }
 
 /// Refuses what the reader would trip over: it takes the footer's word for its own length, and
-/// walks the schema by recursion.
-fn check_footer(bytes: &[u8], file: &str) -> Result<()> {
+/// walks the schema by recursion. Gives the place where it begins.
+fn check_footer(bytes: &[u8], file: &str) -> Result<usize> {
     let wrong = |message: String| Err(Error::file(file, message));
     let framed = bytes.len() >= 12 && bytes.starts_with(MAGIC) && bytes.ends_with(MAGIC);
     if !framed {
@@ -157,7 +177,7 @@ fn check_footer(bytes: &[u8], file: &str) -> Result<()> {
         ));
     }
     match schema_nodes(&bytes[end - length..end]) {
-        Some(nodes) if nodes <= MAX_NODES => Ok(()),
+        Some(nodes) if nodes <= MAX_NODES => Ok(end - length),
         Some(nodes) => wrong(format!(
             "{nodes} nodes in its schema: at most {MAX_NODES} are read"
         )),
@@ -165,10 +185,12 @@ fn check_footer(bytes: &[u8], file: &str) -> Result<()> {
     }
 }
 
+/// The header of a field of Thrift's compact protocol that follows the one before and is an i32.
+pub(super) const I32_FIELD: u8 = 0x15;
+
 /// The number of nodes in the schema, which every writer puts second into the footer, after the
 /// version (Thrift's compact protocol: field headers, then a zigzag number and a list's length).
 fn schema_nodes(footer: &[u8]) -> Option<u64> {
-    const I32_FIELD: u8 = 0x15;
     const LIST_FIELD: u8 = 0x19;
     const STRUCTS: u8 = 0x0c;
     let mut bytes = footer.iter().copied();
@@ -183,7 +205,7 @@ fn schema_nodes(footer: &[u8]) -> Option<u64> {
     }
 }
 
-fn varint(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
+pub(super) fn varint(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {
         let byte = bytes.next()?;

@@ -1,12 +1,18 @@
 //! What a user may set instead of a preset's value, and what contradicts what.
 
 use super::presets::default_bottleneck;
-use super::{Adapters, BaseTrains, Layer, Method, PromptStart, Site};
+use super::{Adapters, BaseTrains, Intrinsic, Layer, Method, Prompt, PromptStart, Site};
 use crate::nearest::suggestion;
 use crate::t5::{Activation, Stack, T5Config};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
+
+/// More trained numbers than any T5 has weights worth moving; keeps sums of lengths from overflowing.
+const LARGEST_DIMENSION: usize = 1 << 30;
+
+/// More terms than make sense; keeps their cube from overflowing.
+const MOST_TERMS: usize = 1 << 10;
 
 /// Whose the n matrices A of a hypercomplex layer are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,32 +94,18 @@ impl Method {
         set.refuse_meaningless(&method)?;
         if let Some(adapters) = &mut method.adapters {
             set.change(adapters, config)?;
-            adapters.check(config)?;
         }
         if let Some(prompt) = &mut method.prompt {
             prompt.rows = set.prompt.unwrap_or(prompt.rows);
             if prompt.start == PromptStart::Tokens && set.reference_exact {
                 prompt.start = PromptStart::UnloadedTokens;
             }
-            if prompt.rows == 0 || prompt.rows > config.vocab_size {
-                let (rows, most) = (prompt.rows, config.vocab_size);
-                let message =
-                    format!("prompt = {rows}: it must be from 1 to {most}, the model's ids");
-                return Err(Error::Setting(message));
-            }
         }
         if let Some(intrinsic) = &mut method.intrinsic {
             intrinsic.dimension = set.dimension.unwrap_or(intrinsic.dimension);
             intrinsic.published_gradient = set.reference_exact;
-            let (dimension, tensors) = (intrinsic.dimension, config.tensors().len());
-            if dimension < tensors + 2 {
-                return Err(Error::Setting(format!(
-                    "dimension = {dimension}: each of the model's {tensors} tensors takes one and one \
-                     is spare, so it must be at least {}",
-                    tensors + 2
-                )));
-            }
         }
+        method.check(config)?;
         if let (Some(train), true) = (set.layer_norms, method.base != BaseTrains::All) {
             method.base = match train {
                 true => BaseTrains::LayerNorms,
@@ -131,6 +123,37 @@ impl Method {
             return Err(Error::Setting(message));
         }
         Ok(method)
+    }
+
+    /// Refuses numbers that do not fit a base of these sizes, whether they were set or come out of a
+    /// file.
+    pub(crate) fn check(&self, config: &T5Config) -> Result<()> {
+        if let Some(adapters) = &self.adapters {
+            adapters.check(config)?;
+        }
+        if let Some(Prompt { rows, .. }) = self.prompt
+            && (rows == 0 || rows > config.vocab_size)
+        {
+            let most = config.vocab_size;
+            let message = format!("prompt = {rows}: it must be from 1 to {most}, the model's ids");
+            return Err(Error::Setting(message));
+        }
+        if let Some(Intrinsic { dimension, .. }) = self.intrinsic {
+            let tensors = config.tensors().len();
+            if dimension < tensors + 2 {
+                return Err(Error::Setting(format!(
+                    "dimension = {dimension}: each of the model's {tensors} tensors takes one and one \
+                     is spare, so it must be at least {}",
+                    tensors + 2
+                )));
+            }
+            if dimension > LARGEST_DIMENSION {
+                let message =
+                    format!("dimension = {dimension}: it must be at most {LARGEST_DIMENSION}");
+                return Err(Error::Setting(message));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -290,6 +313,18 @@ impl Adapters {
         if n == 0 || rank == 0 {
             return Err(Error::Setting(format!(
                 "n = {n}, rank = {rank}: both must be at least 1"
+            )));
+        }
+        if n > MOST_TERMS {
+            return Err(Error::Setting(format!(
+                "n = {n}: it must be at most {MOST_TERMS}, since A has n³ numbers"
+            )));
+        }
+        // No product of two matrices has a higher one.
+        if rank > config.d_model {
+            return Err(Error::Setting(format!(
+                "rank {rank}: it must be from 1 to d_model {}",
+                config.d_model
             )));
         }
         for (what, size) in [("d_model", config.d_model), ("bottleneck", self.bottleneck)] {

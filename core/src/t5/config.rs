@@ -133,6 +133,8 @@ struct Raw {
 
 /// No published T5 comes near; keeps a hostile file from asking for terabytes.
 const LARGEST: usize = 1 << 20;
+/// The same for blocks, each of which is a dozen names of tensors.
+const DEEPEST: usize = 1 << 10;
 
 impl T5Config {
     /// Reads `config.json`; `file` names it in errors.
@@ -188,19 +190,24 @@ impl T5Config {
         Ok(config)
     }
 
-    fn check(&self, file: &str) -> Result<()> {
+    /// Refuses sizes that are no T5's, of whatever file they were read from.
+    pub(crate) fn check(&self, file: &str) -> Result<()> {
         let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("d_model", self.d_model),
-            ("d_kv", self.d_kv),
-            ("d_ff", self.d_ff),
-            ("num_layers", self.num_layers),
-            ("num_decoder_layers", self.num_decoder_layers),
-            ("num_heads", self.num_heads),
+            ("vocab_size", self.vocab_size, LARGEST),
+            ("d_model", self.d_model, LARGEST),
+            ("d_kv", self.d_kv, LARGEST),
+            ("d_ff", self.d_ff, LARGEST),
+            ("num_layers", self.num_layers, DEEPEST),
+            ("num_decoder_layers", self.num_decoder_layers, DEEPEST),
+            (
+                "num_heads",
+                self.num_heads,
+                LARGEST / self.d_kv.clamp(1, LARGEST),
+            ),
         ];
-        for (key, value) in sizes {
-            if value == 0 || value > LARGEST {
-                let message = format!("{key} is {value}, expected 1 to {LARGEST}");
+        for (key, value, most) in sizes {
+            if value == 0 || value > most {
+                let message = format!("{key} is {value}, expected 1 to {most}");
                 return Err(Error::file(file, message));
             }
         }
@@ -373,5 +380,23 @@ mod tests {
         assert!(error(r#"{"feed_forward_proj":"magic"}"#).contains("`magic`"));
         assert!(error(r#"{"model_type":"bert"}"#).contains("`bert`"));
         assert!(error("{").starts_with("c.json: not a T5 config.json"));
+    }
+
+    #[test]
+    fn no_size_asks_for_more_than_a_t5_has() {
+        let error = |text: &str| {
+            let read = T5Config::from_json(text.as_bytes(), "c.json");
+            read.unwrap_err().to_string()
+        };
+        let deep = error(r#"{"num_layers":1048576}"#);
+        assert_eq!(deep, "c.json: num_layers is 1048576, expected 1 to 1024");
+        assert!(error(r#"{"num_decoder_layers":1025}"#).contains("1 to 1024"));
+        // Their product is the width of the attention.
+        let wide = error(r#"{"num_heads":1048576,"d_kv":1048576}"#);
+        assert!(wide.contains("num_heads is 1048576, expected 1 to 1"));
+        let largest = r#"{"num_layers":1024,"vocab_size":1048576,"d_model":1048576,
+            "d_ff":1048576,"num_heads":128,"d_kv":8192}"#;
+        let config = T5Config::from_json(largest.as_bytes(), "c.json").unwrap();
+        assert!(config.parameters() > 1 << 50);
     }
 }

@@ -196,6 +196,8 @@ impl File {
                 false => AdapterInput::Sublayer,
             };
         }
+        let fits = method.check(base);
+        fits.map_err(|e| Error::file(file, format!("does not fit this base: {e}")))?;
         Ok(method)
     }
 

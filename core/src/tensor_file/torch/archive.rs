@@ -1,7 +1,7 @@
 //! The archive around a pickled state dict: where each tensor's bytes lie in the file.
 
 use super::pickle;
-use super::tensor::Tensor;
+use super::tensor::{Storage, Tensor};
 use crate::tensor_file::{Floats, HostTensors};
 use crate::{Error, Result};
 use flate2::read::DeflateDecoder;
@@ -23,6 +23,10 @@ const LEGACY: &[u8] = &[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46];
 const MOST_ENTRIES: usize = 1 << 16;
 /// What [`Archive::read`] unpacks at most, in bytes; whole models go tensor by tensor.
 const MOST_BYTES: u64 = 1 << 30;
+/// What it unpacks of a file of any length, and how many times the file's length beside it: numbers
+/// of an adapter hardly compress, those of a bomb do a thousandfold.
+const SMALL_BYTES: u64 = 16 << 20;
+const MOST_PACKED: u64 = 8;
 
 /// Whether a file's first bytes are those of `torch.save`, the old form included.
 pub fn is_torch(first: &[u8]) -> bool {
@@ -67,6 +71,8 @@ struct Entry {
 pub struct Archive<R> {
     zip: ZipArchive<Shared<R>>,
     file: String,
+    /// The file's length.
+    length: u64,
     /// By name, below the archive's one folder.
     entries: BTreeMap<String, Entry>,
     tensors: Vec<(String, Tensor)>,
@@ -99,6 +105,7 @@ impl<R: Read + Seek> Archive<R> {
             entries: entries(&zip, &mut buffer, file)?,
             zip,
             file: file.into(),
+            length: end,
             tensors: Vec::new(),
         };
         archive.check_byte_order()?;
@@ -184,26 +191,44 @@ impl<R: Read + Seek> Archive<R> {
     /// Every tensor as f32, for small files: checks the archive's checksums, takes packed entries
     /// and any strides.
     pub fn read(&self) -> Result<HostTensors> {
-        let mut left = MOST_BYTES;
+        let packed = self.length.saturating_mul(MOST_PACKED);
+        let most = packed.saturating_add(SMALL_BYTES).min(MOST_BYTES);
+        let mut left = most;
         let mut found = HostTensors::new();
+        // The storage that was unpacked last: of a flat one every tensor is a part.
+        let mut last: Option<(&Storage, Vec<f32>)> = None;
         for (name, tensor) in &self.tensors {
             let storage = &tensor.storage;
             let floats = Floats::new(storage.dtype, name, &self.file)?;
-            let Some(rest) = storage.bytes().and_then(|bytes| left.checked_sub(bytes)) else {
-                let message = format!("is beyond {MOST_BYTES} bytes, which is no adapter");
-                return Err(Error::tensor(&self.file, name, message));
+            let beyond = || {
+                let message = format!(
+                    "is beyond {most} bytes unpacked, which is no adapter in a file of {}",
+                    self.length
+                );
+                Error::tensor(&self.file, name, message)
             };
-            let expected = left - rest;
-            left = rest;
-            let bytes = self.entry(&format!("data/{}", storage.key), expected)?;
-            if bytes.len() as u64 != expected {
-                let (have, numbers) = (bytes.len(), storage.elements);
-                let message = format!("its {numbers} numbers have {have} bytes in the file");
-                return Err(Error::tensor(&self.file, name, message));
-            }
-            let numbers: Vec<f32> = floats.values(&bytes).collect();
+            let known = last.take().filter(|(known, _)| *known == storage);
+            let numbers = match known {
+                Some((_, numbers)) => numbers,
+                None => {
+                    let expected = storage.bytes().filter(|bytes| *bytes <= left);
+                    let expected = expected.ok_or_else(beyond)?;
+                    left -= expected;
+                    let bytes = self.entry(&format!("data/{}", storage.key), expected)?;
+                    if bytes.len() as u64 != expected {
+                        let (have, numbers) = (bytes.len(), storage.elements);
+                        let message =
+                            format!("its {numbers} numbers have {have} bytes in the file");
+                        return Err(Error::tensor(&self.file, name, message));
+                    }
+                    floats.values(&bytes).collect()
+                }
+            };
+            let own = tensor.elements() as u64 * storage.width();
+            left = left.checked_sub(own).ok_or_else(beyond)?;
             let values = tensor.gather(&numbers);
             found.insert(name.clone(), (tensor.shape.clone(), values));
+            last = Some((storage, numbers));
         }
         Ok(found)
     }
@@ -309,9 +334,13 @@ mod tests {
         pickle.extend(b"K\x02K\x03\x86K\x03K\x01\x86\x89ccollections\nOrderedDict\n)RtRs.");
         let values: Vec<u8> = (0..6).flat_map(|v| (v as f32).to_le_bytes()).collect();
         let own = [("a/data.pkl", &pickle[..]), ("a/data/0", &values[..])];
+        packed(method, &[&own, entries].concat())
+    }
+
+    fn packed(method: CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut zip = rawzip::ZipArchiveWriter::new(&mut bytes);
-        for (name, content) in own.iter().chain(entries) {
+        for (name, content) in entries {
             let builder = zip.new_file(name).compression_method(method);
             let (mut entry, config) = builder.start().unwrap();
             let descriptor = if method == CompressionMethod::DEFLATE {
@@ -403,6 +432,14 @@ mod tests {
         let bomb = archive(CompressionMethod::DEFLATE, 6, &[("a/byteorder", &zeros)]);
         assert!(bomb.len() < 1 << 20);
         assert!(error(&bomb).contains("more than 16 bytes"));
+        // As many zeros as the pickle says, but a thousand times the file.
+        let mut pickle = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(".to_vec();
+        pickle.extend(b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x001X\x03\0\0\0cpu");
+        pickle.extend(b"J\0\0\xa0\0tQK\0J\0\0\xa0\0\x85K\x01\x85\x89)tRs.");
+        let entries = [("a/data.pkl", &pickle[..]), ("a/data/1", &zeros[..])];
+        let bomb = packed(CompressionMethod::DEFLATE, &entries);
+        let message = error(&bomb);
+        assert!(message.contains("no adapter in a file of"), "{message}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A pickle is a program: Python's own interpreter imports and calls whatever it names. This one
 //! knows the opcodes that a state dict is written with and six kinds of names; all else is an
 //! error, and nothing named in a file is ever looked up. What it allocates is bounded by the
-//! length of the pickle, never by a number in it. Values live in one list and refer to each other
+//! length of the pickle, never by a number in it, and what may be named twice is short. Values live in one list and refer to each other
 //! by index, so that a pickle that refers to itself is harmless.
 
 use super::node::{Global, Id, Node};
@@ -12,9 +12,13 @@ use crate::{Error, Result};
 use std::collections::HashMap;
 
 /// The largest T5 has a pickle of some hundred kilobytes.
-pub(super) const LONGEST: u64 = 8 << 20;
-/// More values than any T5's pickle makes.
-const MOST_NODES: usize = 1 << 20;
+pub(super) const LONGEST: u64 = 1 << 20;
+/// More values than any T5's pickle makes: some twenty a tensor.
+const MOST_NODES: usize = 1 << 17;
+/// The longest text. It may be named again and again, and each time is a copy.
+const LONGEST_TEXT: usize = 1 << 10;
+/// The most arguments of a call, of which a tensor's has seven.
+const MOST_ARGUMENTS: usize = 8;
 
 /// The tensors of a pickled state dict, in its order; `file` is for errors.
 pub(super) fn state_dict(bytes: &[u8], file: &str) -> Result<Vec<(String, Tensor)>> {
@@ -90,7 +94,13 @@ impl Machine<'_> {
     }
 
     fn text(&mut self, count: usize) -> Result<String> {
-        let text = std::str::from_utf8(self.take(count)?).map(String::from);
+        let text = self.take(count)?;
+        if count > LONGEST_TEXT {
+            return Err(self.wrong(format!(
+                "a text of {count} bytes, at most {LONGEST_TEXT} fit"
+            )));
+        }
+        let text = std::str::from_utf8(text).map(String::from);
         text.map_err(|_| self.wrong("a text is not UTF-8"))
     }
 
@@ -329,6 +339,9 @@ impl Machine<'_> {
         else {
             return Err(self.wrong("calls what is no name"));
         };
+        if arguments.len() > MOST_ARGUMENTS {
+            return Err(self.wrong(format!("a call with {} arguments", arguments.len())));
+        }
         let nodes: Vec<&Node> = arguments.iter().map(|id| self.node(*id)).collect();
         let made = match (global, &nodes[..]) {
             (Global::OrderedDict, []) => Node::Dict(Vec::new()),
@@ -387,17 +400,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_comes_out() {
-        let tensors = state_dict(&one(12, 0, &[3, 4], &[4, 1]), "x.bin").unwrap();
-        assert_eq!(tensors.len(), 1);
-        let (name, tensor) = &tensors[0];
+    fn a_tensor_comes_out_of_the_whole_alone() {
+        let whole = one(12, 0, &[3, 4], &[4, 1]);
+        let tensors = state_dict(&whole, "x.bin").unwrap();
+        let [(name, tensor)] = <[_; 1]>::try_from(tensors).unwrap();
         assert_eq!((name.as_str(), &tensor.shape[..]), ("w", &[3, 4][..]));
         assert!(tensor.is_contiguous());
-    }
-
-    #[test]
-    fn every_cut_is_an_error() {
-        let whole = one(12, 0, &[3, 4], &[4, 1]);
         for end in 0..whole.len() {
             assert!(state_dict(&whole[..end], "x.bin").is_err(), "{end}");
         }
@@ -452,17 +460,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_named_again_and_again_is_short() {
+        // Each time would be a copy of a text, of a tensor's sizes, or a walk along the arguments.
+        let text = [&b"\x80\x02X\0\x08\0\0"[..], &[b'a'; 2048], b"."].concat();
+        assert!(error(&text).contains("a text of 2048 bytes"));
+        let sizes = vec![1; 64];
+        assert!(error(&one(12, 0, &sizes, &sizes)).contains("64 sizes"));
+        let call = format!("ccollections\nOrderedDict\n({}tR.", "N".repeat(99));
+        assert!(error(call.as_bytes()).contains("99 arguments"));
+    }
+
+    #[test]
     fn a_stack_that_is_misused_is_an_error() {
         for bytes in [
-            &b"\x80\x02."[..],
-            b"\x80\x02t.",
-            b"\x80\x02}(K\x01u.",
-            b"\x80\x02K\x01K\x02K\x03s.",
-            b"\x80\x02}(\x85.",
-            b"\x80\x02K\x01b.",
-            b"\x80\x02K\x01)R.",
-            b"\x80\x02K\x01Q.",
-            b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.",
+            &b"."[..],
+            b"t.",
+            b"}(K\x01u.",
+            b"K\x01K\x02K\x03s.",
+            b"}(\x85.",
+            b"K\x01b.",
+            b"K\x01)R.",
+            b"K\x01Q.",
+            b"ccollections\nOrderedDict\nK\x01\x85R.",
         ] {
             assert!(state_dict(bytes, "x.bin").is_err(), "{bytes:?}");
         }

@@ -2,6 +2,9 @@
 
 use safetensors::Dtype;
 
+/// The most sizes of a tensor. A tensor may be named again and again, and each time is a copy.
+const MOST_SIZES: usize = 8;
+
 /// A run of numbers of one type, an entry of the archive.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Storage {
@@ -41,6 +44,12 @@ impl Tensor {
         shape: Vec<u64>,
         strides: Vec<u64>,
     ) -> std::result::Result<Self, String> {
+        if shape.len() > MOST_SIZES {
+            let sizes = shape.len();
+            return Err(format!(
+                "a tensor of {sizes} sizes, at most {MOST_SIZES} are read"
+            ));
+        }
         if shape.len() != strides.len() {
             let (sizes, strides) = (shape.len(), strides.len());
             return Err(format!("a tensor of {sizes} sizes and {strides} strides"));
@@ -72,7 +81,8 @@ impl Tensor {
         }
         Ok(Self {
             storage,
-            offset,
+            // A tensor without numbers may begin anywhere; here it begins at the front.
+            offset: if count == Some(0) { 0 } else { offset },
             shape,
             strides,
         })
@@ -154,6 +164,8 @@ mod tests {
         ] {
             assert!(tensor(offset, &shape, &strides).is_err(), "{shape:?}");
         }
-        assert_eq!(tensor(99, &[0], &[1]).unwrap().gather(&[]), [0.0; 0]);
+        assert!(tensor(0, &[1; 9], &[1; 9]).is_err());
+        let empty = tensor(u64::MAX, &[0], &[1]).unwrap();
+        assert_eq!((empty.offset, empty.gather(&[])), (0, vec![]));
     }
 }
