@@ -3,8 +3,7 @@
 use super::Speed;
 use super::compare::values;
 use crate::kernels::gelu_new;
-use crate::train::Launches;
-use crate::{Device, Result, float_values};
+use crate::{Device, Result, cpu_device, float_values};
 use burn::tensor::Tensor;
 use web_time::Instant;
 
@@ -36,21 +35,18 @@ pub(super) async fn speed(device: &Device) -> Result<Speed> {
         ready(&chain).await
     });
     let product = product.await? - wait;
-    let launches = Launches::default();
     let small = Tensor::<2>::ones([1, 8], device);
     let kernels = best(async || {
-        launches.take();
         let chain = (0..KERNELS).fold(small.clone(), |x, _| gelu_new(x));
         ready(&chain).await
     });
     let kernels = kernels.await? - wait;
-    let launched = launches.take();
     let work = (CHAIN * 2 * ROWS * WIDTH * WIDTH) as f64;
     Ok(Speed {
         // Read once, written once.
         copy: (2 * COPIED * size_of::<f32>()) as f64 / copy.max(1e-9) / 1e9,
         product: work / product.max(1e-9) / 1e9,
-        launch: (launched > 0).then(|| 1e6 * kernels.max(0.0) / launched as f64),
+        launch: (*device != cpu_device()).then(|| 1e6 * kernels.max(0.0) / KERNELS as f64),
     })
 }
 
@@ -76,7 +72,7 @@ async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{block_on, cpu_device};
+    use crate::block_on;
 
     #[test]
     fn a_cpu_has_a_speed_and_no_launches() {
