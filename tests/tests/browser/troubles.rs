@@ -74,11 +74,13 @@ pub(crate) fn the_device_computes_what_the_cpu_computes(ground: &Ground) {
     browser.evaluate(
         "globalThis.checked = [new Promise((resolve) => trainer.addEventListener('message', ({ data }) => { \
            const report = JSON.parse(data.json); \
-           if (report.report === 'checked') resolve(report.health); }))]; true",
+           if (['checked', 'failed', 'gone'].includes(report.report)) resolve(report); }))]; true",
     );
     press(&mut browser, "The device");
     press(&mut browser, "Check it");
-    let health = browser.try_evaluate("await checked[0]", LONG).unwrap();
+    let report = browser.try_evaluate("await checked[0]", LONG).unwrap();
+    assert_eq!(report["report"], "checked", "{report}");
+    let health = report["health"].clone();
     let health: compacter_core::check::Health = serde_json::from_value(health).unwrap();
     let (kernels, speed) = (&health.results, health.speed);
     assert!(speed.copy > 0.0 && speed.product > 0.0 && speed.launch.is_some_and(|us| us > 0.0));
