@@ -41,7 +41,9 @@ pub(super) async fn speed(device: &Device) -> Result<Speed> {
         ready(&chain).await
     });
     let kernels = kernels.await? - wait;
-    let work = (CHAIN * 2 * ROWS * WIDTH * WIDTH) as f64;
+    // In f64, since it is more than 32 bits can count.
+    let work = [CHAIN, 2, ROWS, WIDTH, WIDTH].map(|size| size as f64);
+    let work: f64 = work.iter().product();
     Ok(Speed {
         // Read once, written once.
         copy: (2 * COPIED * size_of::<f32>()) as f64 / copy.max(1e-9) / 1e9,
