@@ -32,6 +32,21 @@ pub(crate) struct Adapter {
     within_kind: usize,
 }
 
+impl Adapter {
+    /// What it is, in a line.
+    pub(crate) fn line(&self) -> String {
+        let Self {
+            index,
+            name,
+            kind,
+            backend,
+            driver,
+            ..
+        } = self;
+        format!("gpu:{index}  {name} ({kind}, {backend}, {driver})")
+    }
+}
+
 /// The adapters on the first graphics API that has any, in the order that burn counts them.
 pub(crate) fn adapters() -> Vec<Adapter> {
     let apis = [Backend::Vulkan, Backend::Metal, Backend::Dx12];

@@ -41,16 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     output::line("cpu    the CPU backend, always there")?;
     for adapter in &adapters {
-        let Adapter {
-            index,
-            name,
-            kind,
-            backend,
-            driver,
-            ..
-        } = adapter;
-        let text = format!("gpu:{index}  {name} ({kind}, {backend}, {driver})");
-        output::line(text)?;
+        output::line(adapter.line())?;
     }
     output::line(format!("auto takes {auto}: {reason}"))
 }

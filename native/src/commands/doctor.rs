@@ -101,21 +101,13 @@ fn words(report: &Report) -> String {
 }
 
 fn adapter(adapter: &Adapter) -> [String; 2] {
-    let Adapter {
-        index,
-        name,
-        kind,
-        backend,
-        driver,
-        ..
-    } = adapter;
     let subgroups = match adapter.subgroups {
         Some([least, most]) if least == most => format!("subgroups of {least}"),
         Some([least, most]) => format!("subgroups of {least} to {most}"),
         None => "no subgroups".into(),
     };
     [
-        format!("gpu:{index}  {name} ({kind}, {backend}, {driver})"),
+        adapter.line(),
         format!(
             "       buffers up to {}, {} for a kernel, {}f16, {subgroups}",
             giga(adapter.largest_buffer),
