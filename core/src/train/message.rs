@@ -87,8 +87,8 @@ pub struct Mistake {
 pub struct Load {
     /// Kernels launched since the last report; 0 on the CPU, which has no queue.
     pub launches: u64,
-    /// Bytes held: since the run began by the GPU's memory pool, or by the whole module in a
-    /// browser, which only ever grows.
+    /// The most bytes held at once since the run began: by the GPU's memory pool, or on the CPU in
+    /// a browser by the trainer's heap.
     pub bytes: Option<u64>,
 }
 

@@ -19,6 +19,9 @@ pub mod state;
 mod store;
 mod theme;
 
+#[cfg(target_arch = "wasm32")]
+use compacter_heap as _;
+
 pub use app::{App, Opener};
 #[cfg(target_arch = "wasm32")]
 pub use page::start_page;

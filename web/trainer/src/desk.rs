@@ -130,19 +130,21 @@ impl Desk {
     fn load(&self) -> Load {
         let pool = self.model.device().memory_pool_usage();
         #[cfg(target_arch = "wasm32")]
-        let whole = Some(core::arch::wasm32::memory_size(0) as u64 * 65_536);
+        let heap = Some(compacter_heap::most() as u64);
         #[cfg(not(target_arch = "wasm32"))]
-        let whole = None;
+        let heap = None;
         Load {
             launches: self.launches.take(),
-            bytes: pool.map(|pool| pool.bytes_reserved).or(whole),
+            bytes: pool.map(|pool| pool.bytes_reserved).or(heap),
         }
     }
 
     fn begin(&mut self, job: Job) -> Result<()> {
         self.run = None;
-        // On a GPU each run is told what it held itself, not what one before it did.
+        // Each run is told what it held itself, not what one before it did.
         self.model.device().memory_cleanup();
+        #[cfg(target_arch = "wasm32")]
+        compacter_heap::forget();
         let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
         let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
         if let Some(bytes) = &job.checkpoint {
