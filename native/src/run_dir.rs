@@ -2,7 +2,7 @@
 
 use crate::checksum::sha256;
 use crate::failure::usage;
-use crate::files;
+use crate::{files, output};
 use anyhow::{Context, Result};
 use compacter_core::Error;
 use serde::Serialize;
@@ -16,6 +16,12 @@ pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const METRICS: &str = "metrics.jsonl";
 /// What a run continues from.
 pub(crate) const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The checkpoint before that one.
+pub(crate) const BEFORE: &str = "checkpoint.before.safetensors";
+/// A checkpoint that was passed over.
+const DAMAGED: &str = "checkpoint.damaged.safetensors";
+/// The SHA-256 of the first two, as `sha256sum -c` reads them.
+const SUMS: &str = "checkpoint.safetensors.sha256";
 /// What was trained, alone.
 pub(crate) const ADAPTER: &str = "adapter.safetensors";
 /// The end of the run in figures.
@@ -99,6 +105,11 @@ impl RunDir {
         Ok(())
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let failed = || format!("{} cannot be renamed to {to}", self.file(from).display());
+        std::fs::rename(self.file(from), self.file(to)).with_context(failed)
+    }
+
     /// Writes pretty JSON.
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(value)?;
@@ -137,34 +148,52 @@ impl RunDir {
         self.write(METRICS, &lines.concat())
     }
 
-    /// Replaces the checkpoint. Between the two renames the sums of both are listed, so that a
-    /// crash at any point leaves a checkpoint that its sums vouch for.
+    /// Writes a checkpoint and keeps the one before. The sums of all are listed first, so that a
+    /// crash at any point leaves a checkpoint that its sum vouches for.
     pub(crate) fn write_checkpoint(&self, bytes: &[u8]) -> Result<()> {
-        let sums = format!("{CHECKPOINT}.sha256");
         let new = format!("{}  {CHECKPOINT}\n", sha256(bytes));
-        let old = std::fs::read_to_string(self.file(&sums)).unwrap_or_default();
-        self.write(&sums, format!("{new}{old}").as_bytes())?;
+        let old = std::fs::read_to_string(self.file(SUMS)).unwrap_or_default();
+        // More than one where a crash came before the sums were put in order.
+        let moves = self.holds(CHECKPOINT);
+        let moved = |line: &&str| !moves || line.ends_with(&format!("  {CHECKPOINT}"));
+        let last = old.lines().filter(moved);
+        let last = last.map(|line| line.replace(CHECKPOINT, BEFORE) + "\n");
+        let ordered = new.clone() + &last.collect::<String>();
+        self.write(SUMS, format!("{new}{old}").as_bytes())?;
+        if moves {
+            self.rename(CHECKPOINT, BEFORE)?;
+        }
         self.write(CHECKPOINT, bytes)?;
-        self.write(&sums, new.as_bytes())
+        self.write(SUMS, ordered.as_bytes())
     }
 
-    /// The checkpoint, if there is one; one that its sum does not vouch for is an error.
-    pub(crate) fn read_checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        if !self.holds(CHECKPOINT) {
-            return Ok(None);
+    /// The last checkpoint that its sum vouches for, and the name of its file; none where none was
+    /// written. That one was passed over is said; an error if all there are were.
+    pub(crate) fn read_checkpoint(&self) -> Result<Option<(Vec<u8>, String)>> {
+        let sums = std::fs::read_to_string(self.file(SUMS)).unwrap_or_default();
+        let mut damaged = None;
+        for name in [CHECKPOINT, BEFORE] {
+            if !self.holds(name) {
+                continue;
+            }
+            let path = self.file(name);
+            let place = path.display().to_string();
+            let bytes = std::fs::read(&path).with_context(|| place.clone())?;
+            let sum = sha256(&bytes);
+            if sums.lines().any(|line| line.starts_with(&sum)) {
+                if let Some(damage) = damaged {
+                    // Out of the way, or it would take the place of this one at the next.
+                    self.rename(CHECKPOINT, DAMAGED)?;
+                    output::say(format!(
+                        "{damage}; it is {DAMAGED} now, and the run goes on from the one before"
+                    ));
+                }
+                return Ok(Some((bytes, place)));
+            }
+            let message = format!("is damaged: its SHA-256 is {sum}, which {SUMS} does not list");
+            damaged.get_or_insert(Error::file(place, message));
         }
-        let path = self.file(CHECKPOINT);
-        let bytes = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
-        let sums = std::fs::read_to_string(self.file(&format!("{CHECKPOINT}.sha256")))
-            .with_context(|| format!("{}.sha256", path.display()))?;
-        let sum = sha256(&bytes);
-        if !sums.lines().any(|line| line.starts_with(&sum)) {
-            let message = format!(
-                "is damaged: its SHA-256 is {sum}, which {CHECKPOINT}.sha256 does not list"
-            );
-            return Err(Error::file(path.display().to_string(), message).into());
-        }
-        Ok(Some(bytes))
+        damaged.map_or(Ok(None), |damage| Err(damage.into()))
     }
 }
 
@@ -228,20 +257,32 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_checkpoint_is_noticed() {
+    fn where_a_checkpoint_is_damaged_the_one_before_serves() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunDir::open(folder.path()).unwrap();
-        assert!(run.read_checkpoint().unwrap().is_none());
-        run.write_checkpoint(b"one").unwrap();
-        run.write_checkpoint(b"two").unwrap();
-        assert_eq!(run.read_checkpoint().unwrap().unwrap(), b"two");
-        std::fs::write(run.file(CHECKPOINT), b"tw").unwrap();
-        assert!(
+        let read = || {
             run.read_checkpoint()
-                .unwrap_err()
-                .to_string()
-                .contains("damaged")
-        );
+                .map(|found| found.map(|(bytes, _)| bytes))
+        };
+        assert!(read().unwrap().is_none());
+        for bytes in [b"one", b"two", b"six"] {
+            run.write_checkpoint(bytes).unwrap();
+            assert_eq!(read().unwrap().unwrap(), bytes);
+        }
+        let sums = std::fs::read_to_string(run.file(SUMS)).unwrap();
+        assert_eq!(sums.lines().count(), 2, "{sums}");
+        std::fs::write(run.file(CHECKPOINT), b"si").unwrap();
+        let (bytes, file) = run.read_checkpoint().unwrap().unwrap();
+        assert!(bytes == b"two" && file.ends_with(BEFORE), "{file}");
+        // A crash between two renames leaves no other, too.
+        assert!(run.holds(DAMAGED) && !run.holds(CHECKPOINT));
+        assert_eq!(read().unwrap().unwrap(), b"two");
+        run.write_checkpoint(b"ten").unwrap();
+        std::fs::write(run.file(CHECKPOINT), b"").unwrap();
+        assert_eq!(read().unwrap().unwrap(), b"two");
+        std::fs::write(run.file(BEFORE), b"").unwrap();
+        let error = run.read_checkpoint().unwrap_err().to_string();
+        assert!(error.contains("damaged"), "{error}");
     }
 
     #[test]

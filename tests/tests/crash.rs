@@ -151,8 +151,68 @@ fn killed_and_resumed_equals_undisturbed_at_the_size_of_t5_small() {
     );
 }
 
+/// A campaign, started by hand: `COMPACTER_KILLS=200 cargo test --release -p compacter-tests --test
+/// crash -- --ignored --nocapture`. Every run is killed again and again, at any moment from its
+/// start on, a checkpoint after every step, and must end as one that was left alone.
 #[test]
-fn a_damaged_checkpoint_is_refused() {
+#[ignore = "takes minutes: see its comment"]
+fn killed_at_any_moment() {
+    let wished: usize = std::env::var("COMPACTER_KILLS").map_or(200, |n| n.parse().unwrap());
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let seed = std::env::var("COMPACTER_SEED").map_or(now.as_secs(), |n| n.parse().unwrap());
+    let mut stream = Stream::new(seed, "kills");
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = |run: &str| std::fs::read(folder.path().join(run).join("adapter.safetensors"));
+    let train = |out: &str| {
+        let sizes = "--steps 30 --batch 8 --eval-every 1 --train-samples 100 --eval-samples 8";
+        let mut all = vec!["train", "--device", "cpu", "--out", out];
+        all.extend(sizes.split(' '));
+        command(folder.path(), &all)
+    };
+    let begun = Instant::now();
+    assert!(train("alone").status().unwrap().success());
+    let whole = begun.elapsed().as_secs_f64();
+    let (mut kills, mut in_writing, mut runs) = (0, 0, 0);
+    while kills < wished {
+        runs += 1;
+        let run = format!("killed-{runs}");
+        loop {
+            let config = folder.path().join(&run).join("config.json");
+            let mut child = match config.is_file() {
+                true => command(folder.path(), &["train", "--resume", "--out", &run]),
+                false => train(&run),
+            }
+            .spawn()
+            .unwrap();
+            let moment = Duration::from_secs_f64(stream.uniform() * whole / 3.0);
+            std::thread::sleep(moment);
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "seed {seed}, {run}: {status}");
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            let files = std::fs::read_dir(folder.path().join(&run))
+                .into_iter()
+                .flatten();
+            let half = |name: &str| name.ends_with(".tmp");
+            in_writing += usize::from(
+                files
+                    .flatten()
+                    .any(|f| half(&f.file_name().to_string_lossy())),
+            );
+        }
+        assert!(
+            adapter(&run).unwrap() == adapter("alone").unwrap(),
+            "seed {seed}: {run} differs"
+        );
+    }
+    println!("seed {seed}: {kills} kills of {runs} runs, {in_writing} left a file half written");
+}
+
+#[test]
+fn where_a_checkpoint_is_damaged_the_one_before_is_taken_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let train = [
@@ -160,7 +220,7 @@ fn a_damaged_checkpoint_is_refused() {
         "--device",
         "cpu",
         "--steps",
-        "400",
+        "40",
         "--batch",
         "4",
         "--eval-every",
@@ -171,24 +231,37 @@ fn a_damaged_checkpoint_is_refused() {
         "run",
     ];
     kill_after(folder.path(), &train, &run, 3);
-    let path = run.join("checkpoint.safetensors");
-    let mut bytes = std::fs::read(&path).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    std::fs::write(&path, &bytes).unwrap();
-    let output = command(folder.path(), &["train", "--resume", "--out", "run"])
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let go_on = || {
+        let resume = ["train", "--resume", "--out", "run"];
+        let mut command = command(folder.path(), &resume);
+        let output = command.stderr(Stdio::piped()).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let flip = |name: &str| {
+        let path = run.join(name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        bytes
+    };
+    // With both damaged nothing is touched.
+    let names = ["checkpoint.safetensors", "checkpoint.before.safetensors"];
+    let damaged = names.map(flip);
+    let (code, stderr) = go_on();
+    assert_eq!(code, Some(1), "{stderr}");
     assert!(
         stderr.contains("checkpoint.safetensors: is damaged"),
         "{stderr}"
     );
-    assert_eq!(
-        std::fs::read(&path).unwrap(),
-        bytes,
-        "what was there is left as it was"
-    );
+    assert!(names.map(|name| std::fs::read(run.join(name)).unwrap()) == damaged);
+    // The same bit again makes the one before whole.
+    flip(names[1]);
+    let (code, stderr) = go_on();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("goes on from the one before"), "{stderr}");
+    assert!(stderr.contains("going on after step"), "{stderr}");
 }

@@ -5,7 +5,7 @@ use crate::failure::usage;
 use crate::options::{TrainOptions, seeds};
 use crate::progress::Progress;
 use crate::report::{Report, invocation, quoted};
-use crate::run_dir::{ADAPTER, CHECKPOINT, CONFIG, METRICS, RunDir, SUMMARY};
+use crate::run_dir::{ADAPTER, CONFIG, METRICS, RunDir, SUMMARY};
 use crate::trained::{MadeBy, RunConfig};
 use crate::{data, device, files, interrupt, memory, output};
 use anyhow::{Context, Result, bail};
@@ -214,9 +214,8 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     if start == Start::Resume {
         before = seconds_so_far(&folder)?;
         let checkpoint = folder.read_checkpoint()?;
-        if let Some(bytes) = &checkpoint {
-            let file = folder.file(CHECKPOINT).display().to_string();
-            session.resume(bytes, &file)?;
+        if let Some((bytes, file)) = &checkpoint {
+            session.resume(bytes, file)?;
             output::say(format!("going on after step {}", session.steps()));
         }
         folder.rewind_log(checkpoint.map(|_| session.steps()))?;
