@@ -1,11 +1,11 @@
-//! Ctrl-C asks for a stop at the next step; a second one stops at once.
+//! Ctrl-C, SIGTERM and SIGHUP ask for a stop at the next step; a second one stops at once.
 
 use anyhow::{Context, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// From here on, Ctrl-C sets what [`asked`] reads.
+/// From here on, these set what [`asked`] reads.
 pub(crate) fn listen() -> Result<()> {
     ctrlc::set_handler(|| {
         if ASKED.swap(true, Ordering::SeqCst) {
@@ -16,7 +16,7 @@ pub(crate) fn listen() -> Result<()> {
     .context("Ctrl-C cannot be caught")
 }
 
-/// Whether somebody pressed Ctrl-C.
+/// Whether one of them came.
 pub(crate) fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
 }

@@ -8,7 +8,7 @@ use crate::report::{Report, invocation, quoted};
 use crate::run_dir::{ADAPTER, CONFIG, METRICS, RunDir, SUMMARY};
 use crate::trained::{MadeBy, RunConfig};
 use crate::{data, device, files, interrupt, memory, output};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use compacter_core::train::{Event, Session, Summary};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -236,7 +236,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     output::say(format!("run directory: {}", folder.path().display()));
     let (summary, seconds) = drive(&mut session, &folder, before)?;
     let adapter = session.adapter()?;
-    folder.write(ADAPTER, &adapter)?;
+    saved(&folder, folder.write(ADAPTER, &adapter))?;
     let report = Report {
         summary,
         seconds,
@@ -247,8 +247,19 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
         out: folder.path().to_path_buf(),
         seeds: None,
     };
-    folder.write_json(SUMMARY, &report)?;
+    saved(&folder, folder.write_json(SUMMARY, &report))?;
     Ok(report)
+}
+
+/// A file that could not be written ends a run, and takes nothing that was written before with it.
+fn saved<T>(folder: &RunDir, written: Result<T>) -> Result<T> {
+    written.map_err(|error| {
+        if !folder.holds(CONFIG) {
+            return error.context("the run's directory is gone");
+        }
+        let command = resume_command(folder.path());
+        anyhow!("{error:#}; what was saved before is whole: mend that, then `{command}`")
+    })
 }
 
 /// Advances the session to its end; checkpoints after evaluations and on Ctrl-C.
@@ -267,13 +278,16 @@ fn drive(session: &mut Session, folder: &RunDir, before: f64) -> Result<(Summary
         };
         let seconds = before + started.elapsed().as_secs_f64();
         progress.show(&event);
-        folder.log(&Line {
+        let line = Line {
             event: &event,
             seconds,
-        })?;
+        };
+        saved(folder, folder.log(&line))?;
         match event {
             Event::Before { .. } => progress.restart_clock(),
-            Event::Evaluated { .. } => folder.write_checkpoint(&session.checkpoint()?)?,
+            Event::Evaluated { .. } => {
+                saved(folder, folder.write_checkpoint(&session.checkpoint()?))?;
+            }
             Event::Finished(summary) => finished = Some((summary, seconds)),
             Event::Started { .. } | Event::Step { .. } => {}
         }
