@@ -40,6 +40,8 @@ pub const ADAPTER_REDUCE: &str = include_str!("adapter_reduce.wgsl");
 pub const KRON_SUM: &str = include_str!("kron_sum.wgsl");
 /// Gradients of `kron_sum`.
 pub const KRON_SUM_BACKWARD: &str = include_str!("kron_sum_backward.wgsl");
+/// A step of AdamW.
+pub const ADAMW: &str = include_str!("adamw.wgsl");
 /// Dropout by an integer hash.
 pub const DROPOUT: &str = include_str!("dropout.wgsl");
 /// f32 from words of four integers and their groups' scales.

@@ -127,6 +127,11 @@ impl Permutation {
         Self::new("kron_sum_backward", &[("n", n)])
     }
 
+    /// A step of AdamW.
+    pub fn adamw() -> Self {
+        Self::new("adamw", &[])
+    }
+
     /// Dropout.
     pub fn dropout() -> Self {
         Self::new("dropout", &[])
@@ -190,6 +195,7 @@ impl Permutation {
             "adapter_forward" => crate::ADAPTER_FORWARD,
             "adapter_backward" => crate::ADAPTER_BACKWARD,
             "adapter_reduce" => crate::ADAPTER_REDUCE,
+            "adamw" => crate::ADAMW,
             "kron_sum" => crate::KRON_SUM,
             "kron_sum_backward" => crate::KRON_SUM_BACKWARD,
             "unpack_int8" => crate::UNPACK_INT8,
@@ -216,6 +222,7 @@ impl Permutation {
 /// Every kernel in the shapes that it is used in: the published models, and the ends of what fits.
 pub fn permutations() -> Vec<Permutation> {
     let mut list = vec![
+        Permutation::adamw(),
         Permutation::adapter_reduce(),
         Permutation::dropout(),
         Permutation::unpack_int8(),

@@ -3,8 +3,8 @@
 use super::Checked;
 use super::compare::{ROUNDING, Results, compare, flat, read, values};
 use crate::kernels::{
-    AdapterShape, DropoutKey, LEVELS, Packed, Spread, Transform, dropout, fastfood_spread,
-    gelu_new, hadamard, kron_sum, levels, lphm_adapter,
+    AdamwStep, AdapterShape, DropoutKey, LEVELS, Packed, Spread, Transform, adamw, dropout,
+    fastfood_spread, gelu_new, hadamard, kron_sum, levels, lphm_adapter,
 };
 use crate::packing::{Packer, Packing};
 use crate::random::Stream;
@@ -35,6 +35,8 @@ pub(super) async fn kernels(device: &Device) -> Result<Vec<Checked>> {
     compare(&mut all, "gelu", ROUNDING, got, activation(&cpu).await?);
     let got = masks(device).await?;
     compare(&mut all, "dropout", 0.0, got, masks(&cpu).await?);
+    let got = optimiser(device).await?;
+    compare(&mut all, "AdamW", ROUNDING, got, optimiser(&cpu).await?);
     // log2 of the padded tensor and of the padded vector: one pass, two, three.
     for sizes in [[5, 3], [13, 6], [21, 11]] {
         let name = format!("Fastfood {sizes:?}");
@@ -111,6 +113,19 @@ async fn masks(device: &Device) -> Result<Results> {
     Ok(vec![("mask", output), ("mask of the gradient", gradient)])
 }
 
+async fn optimiser(device: &Device) -> Result<Results> {
+    let sizes = [5, 129];
+    let [tensor, grad, moment] = ["w", "g", "m"].map(|name| values(device, name, sizes).inner());
+    let scale = Tensor::full([1, 1], 0.5, device).inner();
+    let moments = Tensor::stack(vec![moment.clone(), moment.square()], 0); // [2, 5, 129]
+    let step = AdamwStep::new(3, 1e-2, 1e-8, 0.1);
+    let (tensor, moments) = adamw(tensor, grad, scale, moments, step);
+    Ok(vec![
+        ("weights", float_values(tensor).await?),
+        ("moments", float_values(moments).await?),
+    ])
+}
+
 async fn fastfood(device: &Device, [bits, period]: [u32; 2]) -> Result<Results> {
     let spread = Spread::new(bits, period, [11, 0, bits, period]);
     let transform = Transform {
@@ -168,7 +183,7 @@ mod tests {
         }
         let device = gpu_device(DeviceKind::DefaultDevice);
         let all = block_on(kernels(&device)).unwrap();
-        assert_eq!(all.len(), 4 * 4 + 2 * 3 + 2 + 2 + 3 * 2 + 2 * 3);
+        assert_eq!(all.len(), 4 * 4 + 2 * 3 + 2 + 2 + 2 + 3 * 2 + 2 * 3);
         let wrong: Vec<_> = all.iter().filter(|one| !one.is_right()).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
         // Two orders of summing differ somewhere: it is not the CPU that was asked twice.

@@ -5,7 +5,7 @@
 
 use super::lanes::ROWS;
 use super::loops::{self, Adapter, Sums};
-use super::{DropoutMask, Spread};
+use super::{AdamwStep, DropoutMask, Spread};
 
 /// Rows of one chunk of an adapter: whole tiles, few enough to keep all cores busy.
 const ADAPTER_ROWS: usize = 16 * ROWS;
@@ -97,6 +97,22 @@ pub(super) fn dropout(mask: DropoutMask, x: &mut [f32]) {
     for (at, x) in x.chunks_mut(ELEMENTS).enumerate() {
         loops::dropout(mask, first(at), x);
     }
+}
+
+/// A step of AdamW in place; `moments` holds the first of all, then the second.
+pub(super) fn adamw(
+    step: &AdamwStep,
+    scale: f32,
+    grad: &[f32],
+    weights: &mut [f32],
+    moments: &mut [f32],
+) {
+    let (first, second) = moments.split_at_mut(weights.len());
+    let moments = first.chunks_mut(ELEMENTS).zip(second.chunks_mut(ELEMENTS));
+    let numbers = weights.chunks_mut(ELEMENTS).zip(grad.chunks(ELEMENTS));
+    all(numbers.zip(moments).collect(), |((w, g), (m, v))| {
+        loops::adamw(step, scale, g, w, [m, v]);
+    });
 }
 
 /// f32 from words of two halves.

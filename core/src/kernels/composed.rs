@@ -1,6 +1,6 @@
 //! The same operations composed of burn's own: for other backends, data types and odd shapes.
 
-use super::{AdapterShape, DropoutMask, Spread, Transform};
+use super::{AdamwStep, AdapterShape, DropoutMask, Spread, Transform};
 use crate::packing::{Packing, half_value};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Scalar, TensorMetadata};
@@ -350,6 +350,39 @@ pub(super) fn hadamard<B: Backend>(x: FloatTensor<B>, transform: Transform) -> F
     }
     let x = scalar::<B>(cut(x, transform.len), f64::from(transform.scale));
     reshape::<B, 2>(x, [1, transform.len])
+}
+
+/// A step of AdamW.
+pub(super) fn adamw<B: Backend>(
+    tensor: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    scale: FloatTensor<B>,
+    moments: FloatTensor<B>,
+    step: AdamwStep,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let [betas, corrections] = [step.betas, step.corrections].map(|pair| pair.map(f64::from));
+    let (lr, decay) = (f64::from(step.lr), f64::from(step.weight_decay));
+    let shape = tensor.shape();
+    let part = |at: usize| {
+        let part = B::float_slice(moments.clone(), &[(at..at + 1).into()]);
+        B::float_reshape(part, shape.clone())
+    };
+    let grad = B::float_mul(grad, B::float_expand(scale, shape.clone()));
+    let square = B::float_mul(grad.clone(), grad.clone());
+    let follow = |moment: FloatTensor<B>, to: FloatTensor<B>, beta: f64| {
+        B::float_add(scalar::<B>(moment, beta), scalar::<B>(to, 1.0 - beta))
+    };
+    let first = follow(part(0), grad, betas[0]);
+    let second = follow(part(1), square, betas[1]);
+    let root = B::float_sqrt(scalar::<B>(second.clone(), corrections[1]));
+    let root = B::float_add_scalar(root, Scalar::Float(f64::from(step.epsilon)));
+    let change = B::float_div(scalar::<B>(first.clone(), lr * corrections[0]), root);
+    let tensor = B::float_sub(scalar::<B>(tensor, 1.0 - lr * decay), change);
+    let row = |moment: FloatTensor<B>| {
+        let [rows, columns] = [shape[0], shape[1]];
+        reshape::<B, 3>(moment, [1, rows, columns])
+    };
+    (tensor, B::float_cat(vec![row(first), row(second)], 0))
 }
 
 /// Indices as a tensor beside `like`.

@@ -1,6 +1,8 @@
 //! WGSL kernels on wgpu; compositions on every other CubeCL runtime, data type and odd shape.
 
-use super::{AdapterShape, DropoutMask, KernelBackend, Spread, Transform, composed, packed};
+use super::{
+    AdamwStep, AdapterShape, DropoutMask, KernelBackend, Spread, Transform, composed, packed,
+};
 use crate::packing::Packing;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::wgpu::{
@@ -216,6 +218,30 @@ impl KernelBackend for CubeBackend {
         let kernel = Permutation::kron_sum_backward(n);
         launch(kernel, grid, &[&a, &b, &grad, &da, &db], &[p, q, grid.0]);
         (da, db)
+    }
+
+    fn adamw(
+        tensor: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        step: AdamwStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let len = tensor.meta.shape().num_elements();
+        if len == 0 || !uses_wgsl(&[&tensor, &grad, &scale, &moments]) {
+            return composed::adamw::<Self>(tensor, grad, scale, moments, step);
+        }
+        let [tensor, grad, scale, moments] = [tensor, grad, scale, moments].map(into_contiguous);
+        let after = empty(&tensor, tensor.meta.shape().clone());
+        let moments_after = empty(&moments, moments.meta.shape().clone());
+        let grid = grid((len as u32).div_ceil(WORKGROUP));
+        let mut info = vec![len as u32, grid.0];
+        let [[a, b], [c, d]] = [step.betas, step.corrections];
+        let numbers = [step.lr, a, b, step.epsilon, step.weight_decay, c, d];
+        info.extend(numbers.map(f32::to_bits));
+        let tensors = [&tensor, &grad, &scale, &moments, &after, &moments_after];
+        launch(Permutation::adamw(), grid, &tensors, &info);
+        (after, moments_after)
     }
 
     fn hash_dropout(x: FloatTensor<Self>, mask: DropoutMask) -> FloatTensor<Self> {

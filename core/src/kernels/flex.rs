@@ -1,7 +1,8 @@
 //! The CPU backend's own form of the operations: f32 loops over contiguous rows.
 
 use super::{
-    AdapterShape, DropoutMask, KernelBackend, Spread, Transform, chunks, composed, loops, packed,
+    AdamwStep, AdapterShape, DropoutMask, KernelBackend, Spread, Transform, chunks, composed,
+    loops, packed,
 };
 use crate::packing::Packing;
 use burn::backend::Flex;
@@ -19,6 +20,13 @@ fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
 
 /// The tensor in row order, owning its buffer, with `change` applied: in place where it can be.
 fn changed(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let mut tensor = owned(tensor);
+    change(tensor.storage_mut::<f32>());
+    tensor
+}
+
+/// The tensor in row order with a buffer that holds nothing else.
+fn owned(tensor: FlexTensor) -> FlexTensor {
     let whole = Shape::num_elements(&tensor.shape());
     let mut tensor = tensor.to_contiguous();
     // A view of a larger buffer is contiguous too, but its storage is not what it shows.
@@ -29,7 +37,6 @@ fn changed(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
             .unwrap_or_default();
         tensor = self::tensor(values, tensor.shape());
     }
-    change(tensor.storage_mut::<f32>());
     tensor
 }
 
@@ -55,6 +62,28 @@ impl KernelBackend for Flex {
         let mut y: Vec<f32> = values.to_vec();
         chunks::adapter_forward(&adapter, values, &mut y);
         tensor(y, x.shape())
+    }
+
+    fn adamw(
+        tensor: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        step: AdamwStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [grad_row, scale_row] = [&grad, &scale].map(|tensor| tensor.to_contiguous());
+        let slices = (grad_row.as_slice::<f32>(), scale_row.as_slice::<f32>());
+        let (true, (Some(values), Some(&[scale]))) =
+            (uses_loops(&[&tensor, &grad, &scale, &moments]), slices)
+        else {
+            return composed::adamw::<Self>(tensor, grad, scale, moments, step);
+        };
+        let mut moments = owned(moments);
+        let both = moments.storage_mut::<f32>();
+        let tensor = changed(tensor, |weights| {
+            chunks::adamw(&step, scale, values, weights, both);
+        });
+        (tensor, moments)
     }
 
     fn adapter_backward(

@@ -7,7 +7,7 @@ use super::lanes::{
     ROWS, Rows, add_rows, dot, fma, mix, narrow_in, narrow_out, narrow_sums, rule_sums, wide_in,
     wide_out, wide_sums,
 };
-use super::{AdapterShape, DropoutMask, Spread};
+use super::{AdamwStep, AdapterShape, DropoutMask, Spread};
 use crate::packing::half_value;
 
 /// Compiles `$body` for the vector units that there may be, and picks at run time.
@@ -105,6 +105,20 @@ fn dropout_body<const FMA: bool>(mask: DropoutMask, first: u32, x: &mut [f32]) {
         } else {
             0.0
         };
+    }
+}
+
+#[inline(always)]
+fn adamw_body<const FMA: bool>(
+    step: &AdamwStep,
+    scale: f32,
+    grad: &[f32],
+    weights: &mut [f32],
+    [first, second]: [&mut [f32]; 2],
+) {
+    let moments = first.iter_mut().zip(second);
+    for ((w, &g), (m, v)) in weights.iter_mut().zip(grad).zip(moments) {
+        (*w, [*m, *v]) = step.apply(*w, g * scale, [*m, *v]);
     }
 }
 
@@ -209,6 +223,12 @@ versions!(
     /// Adds what each z[j] gives to the gradient of h.
     fastfood_gather = fastfood_gather_body(
         spread: &Spread, first: u32, z: &[f32], levels: &[f32], sums: &mut [f32]
+    )
+);
+versions!(
+    /// A step of AdamW in place, `moments` the first and the second.
+    adamw = adamw_body(
+        step: &AdamwStep, scale: f32, grad: &[f32], weights: &mut [f32], moments: [&mut [f32]; 2]
     )
 );
 versions!(

@@ -5,6 +5,7 @@
 //! composition of burn's operations for every other backend, data type and odd shape, or for
 //! everything under `COMPACTER_KERNELS=composed`.
 
+mod adamw;
 mod autodiff;
 mod chunks;
 mod composed;
@@ -20,6 +21,7 @@ mod tests;
 #[cfg(test)]
 mod twin;
 
+pub use adamw::{AdamwStep, adamw};
 pub use fastfood::{LEVELS, Spread, Transform, levels};
 pub use packed::Packed;
 pub use shape::{AdapterPart, AdapterShape};
@@ -182,6 +184,18 @@ pub trait KernelBackend: Backend {
     #[fusion(default)]
     fn gelu_new_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::gelu_new_backward::<Self>(x, grad)
+    }
+
+    /// A step of AdamW: the tensor and its moments `[2, rows, columns]` after it. Without autodiff.
+    #[fusion(meta = |tensor: &TensorSpec, _: &TensorSpec, _: &TensorSpec, moments: &TensorSpec, _: &AdamwStep| (tensor.clone(), moments.clone()))]
+    fn adamw(
+        tensor: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        step: AdamwStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::adamw::<Self>(tensor, grad, scale, moments, step)
     }
 
     /// Zeroes what the mask drops and scales the rest.

@@ -1,6 +1,28 @@
 //! The f64 twins: plain loops with the kernels' names, which tests hold every other form to.
 
-use super::{AdapterShape, DropoutKey, DropoutMask};
+use super::{AdamwStep, AdapterShape, DropoutKey, DropoutMask};
+
+/// The weights and both moments, one after the other, after a step of AdamW.
+pub(super) fn adamw(
+    weights: &[f64],
+    grad: &[f64],
+    scale: f64,
+    moments: &[f64],
+    step: &AdamwStep,
+) -> (Vec<f64>, Vec<f64>) {
+    let [lr, epsilon, decay] = [step.lr, step.epsilon, step.weight_decay].map(f64::from);
+    let (betas, corrections) = (step.betas.map(f64::from), step.corrections.map(f64::from));
+    let (mut weights, mut moments) = (weights.to_vec(), moments.to_vec());
+    let (first, second) = moments.split_at_mut(weights.len());
+    for (at, w) in weights.iter_mut().enumerate() {
+        let g = scale * grad[at];
+        first[at] = betas[0] * first[at] + (1.0 - betas[0]) * g;
+        second[at] = betas[1] * second[at] + (1.0 - betas[1]) * g.powi(2);
+        let root = (second[at] * corrections[1]).sqrt() + epsilon;
+        *w = *w * (1.0 - lr * decay) - lr * first[at] * corrections[0] / root;
+    }
+    (weights, moments)
+}
 
 /// gelu_new and its slope.
 pub(super) fn gelu_new(x: f64) -> (f64, f64) {

@@ -1,37 +1,33 @@
 //! AdamW over the trained tensors, with clipping by the global norm, all on the device.
 
-use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
+use crate::kernels::{AdamwStep, adamw};
 use burn::tensor::Tensor;
 use std::collections::BTreeMap;
 
 /// Trained tensors, gradients or moments by name.
 pub type Tensors = BTreeMap<String, Tensor<2>>;
 
-/// burn's AdamW and its state per trained tensor; frozen tensors have none.
-#[derive(Clone)]
+/// AdamW and its state per trained tensor; frozen tensors have none.
+#[derive(Debug, Clone)]
 pub struct Optimiser {
-    adamw: AdamW,
-    states: BTreeMap<String, AdamWState<2>>,
+    epsilon: f64,
+    weight_decay: f64,
+    states: BTreeMap<String, State>,
 }
 
-impl std::fmt::Debug for Optimiser {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Optimiser")
-            .field("tensors", &self.states.len())
-            .finish()
-    }
+/// Steps that a tensor has had, and its moments `[2, rows, columns]`.
+#[derive(Debug, Clone)]
+struct State {
+    time: usize,
+    moments: Tensor<3>,
 }
 
 impl Optimiser {
     /// Betas 0.9 and 0.999 as published; `epsilon` is added to the bias-corrected root.
     pub fn new(epsilon: f64, weight_decay: f64) -> Self {
-        let config = AdamWConfig::new()
-            .with_beta_1(0.9)
-            .with_beta_2(0.999)
-            .with_epsilon(epsilon as f32)
-            .with_weight_decay(weight_decay as f32);
         Self {
-            adamw: config.build(),
+            epsilon,
+            weight_decay,
             states: BTreeMap::new(),
         }
     }
@@ -46,7 +42,7 @@ impl Optimiser {
         lr: f64,
         max_norm: f64,
     ) -> Tensors {
-        let scale = (max_norm > 0.0)
+        let mut scale = (max_norm > 0.0)
             .then(|| clip_factor(grads, max_norm))
             .flatten();
         let mut updated = Tensors::new();
@@ -56,15 +52,17 @@ impl Optimiser {
                 updated.insert(name.clone(), Tensor::from_inner(tensor));
                 continue;
             };
-            let grad = match &scale {
-                Some(scale) => grad.clone() * scale.clone(),
-                None => grad.clone(),
-            };
             let state = self.states.remove(name);
-            let (tensor, state) = self.adamw.step(lr, tensor, grad, state);
-            if let Some(state) = state {
-                self.states.insert(name.clone(), state);
-            }
+            let state = state.unwrap_or_else(|| State {
+                time: 0,
+                moments: stack([tensor.zeros_like(), tensor.zeros_like()]),
+            });
+            let scale = scale.get_or_insert_with(|| Tensor::ones([1, 1], &tensor.device()));
+            let time = state.time + 1;
+            let step = AdamwStep::new(time, lr, self.epsilon, self.weight_decay);
+            let (grad, scale) = (grad.clone(), scale.clone());
+            let (tensor, moments) = adamw(tensor, grad, scale, state.moments, step);
+            self.states.insert(name.clone(), State { time, moments });
             updated.insert(name.clone(), Tensor::from_inner(tensor));
         }
         updated
@@ -73,17 +71,22 @@ impl Optimiser {
     /// First and second moments by name, for a checkpoint.
     pub(super) fn moments(&self) -> impl Iterator<Item = (&String, [Tensor<2>; 2])> {
         self.states.iter().map(|(name, state)| {
-            let moment = &state.momentum;
-            (name, [moment.moment_1.clone(), moment.moment_2.clone()])
+            let moment = |at: usize| state.moments.clone().slice([at..at + 1]).squeeze_dim(0);
+            (name, [moment(0), moment(1)])
         })
     }
 
     /// Puts back the moments of a tensor after `time` steps.
     pub(super) fn restore(&mut self, name: &str, time: usize, moments: [Tensor<2>; 2]) {
-        let [first, second] = moments.map(Tensor::inner);
-        let state = AdamWState::new(AdaptiveMomentumState::new(time, first, second));
-        self.states.insert(name.to_string(), state);
+        let moments = stack(moments.map(Tensor::inner));
+        self.states
+            .insert(name.to_string(), State { time, moments });
     }
+}
+
+/// Two tensors as `[2, rows, columns]`.
+fn stack(moments: [Tensor<2>; 2]) -> Tensor<3> {
+    Tensor::stack(moments.to_vec(), 0)
 }
 
 /// min(1, max_norm / ‖g‖) as `[1, 1]`, torch's clip_grad_norm_.
