@@ -97,6 +97,15 @@ pub(crate) struct TrainOptions {
     /// Rows per forward pass, up to a batch: takes less memory
     #[arg(long, value_name = "ROWS", help_heading = "Training")]
     pub(crate) micro_batch: Option<usize>,
+    /// Keep only the blocks' inputs of a pass, and run each block again on the way back: less
+    /// memory, more time
+    #[arg(
+        long,
+        num_args = 0,
+        default_missing_value = "true",
+        help_heading = "Training"
+    )]
+    pub(crate) activation_checkpointing: Option<bool>,
     /// Passes over the training rows [default: the task's]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(crate) epochs: Option<usize>,
@@ -241,6 +250,7 @@ impl TrainOptions {
         let settings = Settings {
             batch: self.batch.unwrap_or(defaults.batch),
             micro_batch: self.micro_batch.or(defaults.micro_batch),
+            activation_checkpointing: self.activation_checkpointing == Some(true),
             epochs: self.epochs.unwrap_or(defaults.epochs),
             steps: self.steps,
             warmup: self.warmup.or(exact.then_some(500)),

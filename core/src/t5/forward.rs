@@ -41,10 +41,11 @@ pub(super) fn int2(ids: &[i32], rows: usize, device: &Device) -> Tensor<2, Int> 
 pub struct Forward<'a> {
     pub(super) model: &'a T5,
     pub(super) weights: &'a Weights,
-    dropout: Option<(f64, DropoutKey)>,
-    site: Cell<u32>,
+    pub(super) dropout: Option<(f64, DropoutKey)>,
+    /// The next site of dropout.
+    pub(super) site: Cell<u32>,
     /// Projected tensors of this pass, each made when first asked for.
-    projected: RefCell<BTreeMap<String, Tensor<2>>>,
+    pub(super) projected: RefCell<BTreeMap<String, Tensor<2>>>,
 }
 
 impl<'a> Forward<'a> {
@@ -183,34 +184,75 @@ impl<'a> Forward<'a> {
     /// Encoder output `[rows, length, d_model]`; a prompt's rows are the first of the length.
     pub fn encode(&self, inputs: &Inputs) -> Result<Tensor<3>> {
         let rows = inputs.ids.dims()[0];
-        let x = self.prompted(self.embed(inputs.ids.clone())?, rows)?;
-        let length = x.dims()[0] / rows.max(1);
-        let mask = self.prompted_mask(&inputs.mask);
-        let bias = self.position_bias(Stack::Encoder, 0..length, length)? + mask;
-        let mut x = self.drop(x);
+        let mut x = self.encoder_input(inputs)?;
+        let bias = self.encoder_bias(inputs, x.dims()[0] / rows.max(1))?;
         for block in 0..self.model.config().num_layers {
-            let prefix = format!("encoder.block.{block}.layer.0");
-            let normed = self.norm(x.clone(), &format!("{prefix}.layer_norm.weight"))?;
-            let attention = format!("{prefix}.SelfAttention");
-            let heads = self.keys_values(normed.clone(), rows, &attention)?;
-            let y = self.attend(normed, &heads, Some(bias.clone()), &attention)?;
-            x = self.add_sublayer(x, y, Stack::Encoder, block, 0)?;
-            x = self.feed_forward(x, Stack::Encoder, block)?;
+            x = self.encoder_block(x, &bias, block)?;
         }
-        let x = self.drop(self.norm(x, "encoder.final_layer_norm.weight")?);
-        Ok(x.reshape([rows, length, self.model.config().d_model]))
+        self.output(x, rows, Stack::Encoder)
+    }
+
+    /// What the first block of the encoder takes: `[rows · length, d_model]`.
+    pub(super) fn encoder_input(&self, inputs: &Inputs) -> Result<Tensor<2>> {
+        let rows = inputs.ids.dims()[0];
+        Ok(self.drop(self.prompted(self.embed(inputs.ids.clone())?, rows)?))
+    }
+
+    /// Positions and padding of the encoder's self-attention: `[rows, heads, length, length]`.
+    pub(super) fn encoder_bias(&self, inputs: &Inputs, length: usize) -> Result<Tensor<4>> {
+        let bias = self.position_bias(Stack::Encoder, 0..length, length)?;
+        Ok(bias + self.prompted_mask(&inputs.mask))
+    }
+
+    /// One block of the encoder; `x: [rows · length, d_model]`.
+    pub(super) fn encoder_block(
+        &self,
+        x: Tensor<2>,
+        bias: &Tensor<4>,
+        block: usize,
+    ) -> Result<Tensor<2>> {
+        let y = self.self_attention(&x, bias, Stack::Encoder, block)?;
+        let x = self.add_sublayer(x, y, Stack::Encoder, block, 0)?;
+        self.feed_forward(x, Stack::Encoder, block)
+    }
+
+    /// `x: [rows · length, d_model]`; `bias` has a matrix a row, or one for all.
+    fn self_attention(
+        &self,
+        x: &Tensor<2>,
+        bias: &Tensor<4>,
+        stack: Stack,
+        block: usize,
+    ) -> Result<Tensor<2>> {
+        let rows = x.dims()[0] / bias.dims()[2].max(1);
+        let prefix = format!("{}.block.{block}.layer.0", stack.name());
+        let normed = self.norm(x.clone(), &format!("{prefix}.layer_norm.weight"))?;
+        let attention = format!("{prefix}.SelfAttention");
+        let heads = self.keys_values(normed.clone(), rows, &attention)?;
+        self.attend(normed, &heads, Some(bias.clone()), &attention)
+    }
+
+    /// A stack's output `[rows, length, d_model]` after its last block.
+    pub(super) fn output(&self, x: Tensor<2>, rows: usize, stack: Stack) -> Result<Tensor<3>> {
+        let name = format!("{}.final_layer_norm.weight", stack.name());
+        let x = self.drop(self.norm(x, &name)?);
+        let [all, d] = x.dims();
+        Ok(x.reshape([rows, all / rows.max(1), d]))
     }
 
     /// Cross-attention keys and values of every decoder block, computed once per source.
     pub(super) fn cross(&self, encoded: &Tensor<3>) -> Result<Vec<Heads>> {
+        (0..self.model.config().num_decoder_layers)
+            .map(|block| self.cross_of(encoded, block))
+            .collect()
+    }
+
+    /// Those of one block.
+    pub(super) fn cross_of(&self, encoded: &Tensor<3>, block: usize) -> Result<Heads> {
         let [rows, length, d] = encoded.dims();
         let flat = encoded.clone().reshape([rows * length, d]);
-        (0..self.model.config().num_decoder_layers)
-            .map(|block| {
-                let name = format!("decoder.block.{block}.layer.1.EncDecAttention");
-                self.keys_values(flat.clone(), rows, &name)
-            })
-            .collect()
+        let name = format!("decoder.block.{block}.layer.1.EncDecAttention");
+        self.keys_values(flat, rows, &name)
     }
 
     /// Decoder output `[rows, length, d_model]` for decoder inputs `ids`.
@@ -221,22 +263,34 @@ impl<'a> Forward<'a> {
         mask: &Tensor<4>,
     ) -> Result<Tensor<3>> {
         let [rows, length] = ids.dims();
-        let device = self.model.device();
-        let bias =
-            self.position_bias(Stack::Decoder, 0..length, length)? + causal_mask(length, device);
+        let bias = self.decoder_bias(length)?;
         let cross = self.cross(encoded)?;
         let mask = self.prompted_mask(mask);
         let mut x = self.drop(self.embed(ids)?);
         for (block, cross) in cross.iter().enumerate() {
-            let prefix = format!("decoder.block.{block}.layer.0");
-            let normed = self.norm(x.clone(), &format!("{prefix}.layer_norm.weight"))?;
-            let attention = format!("{prefix}.SelfAttention");
-            let heads = self.keys_values(normed.clone(), rows, &attention)?;
-            let y = self.attend(normed, &heads, Some(bias.clone()), &attention)?;
-            x = self.after_self_attention(x, y, block, cross, &mask)?;
+            x = self.decoder_block(x, &bias, cross, &mask, block)?;
         }
-        let x = self.drop(self.norm(x, "decoder.final_layer_norm.weight")?);
-        Ok(x.reshape([rows, length, self.model.config().d_model]))
+        self.output(x, rows, Stack::Decoder)
+    }
+
+    /// Positions of the decoder's self-attention, none of which sees a later one:
+    /// `[1, heads, length, length]`.
+    pub(super) fn decoder_bias(&self, length: usize) -> Result<Tensor<4>> {
+        let bias = self.position_bias(Stack::Decoder, 0..length, length)?;
+        Ok(bias + causal_mask(length, self.model.device()))
+    }
+
+    /// One block of the decoder; `x: [rows · length, d_model]`.
+    pub(super) fn decoder_block(
+        &self,
+        x: Tensor<2>,
+        bias: &Tensor<4>,
+        cross: &Heads,
+        mask: &Tensor<4>,
+        block: usize,
+    ) -> Result<Tensor<2>> {
+        let y = self.self_attention(&x, bias, Stack::Decoder, block)?;
+        self.after_self_attention(x, y, block, cross, mask)
     }
 
     /// The rest of a decoder block, shared by training and cached decoding.

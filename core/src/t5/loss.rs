@@ -17,11 +17,20 @@ impl Forward<'_> {
         encoded: &Tensor<3>,
         mask: &Tensor<4>,
     ) -> Result<Tensor<1>> {
-        let rows = encoded.dims()[0];
-        let device = self.model.device();
-        let ids = int2(&self.shift_right(labels, rows), rows, device);
+        let ids = self.decoder_ids(labels, encoded.dims()[0]);
         let hidden = self.decode(ids, encoded, mask)?;
-        let [_, length, d] = hidden.dims();
+        self.picked(labels, hidden)
+    }
+
+    /// Decoder inputs `[rows, length]` for labels `[rows, length]`.
+    pub(super) fn decoder_ids(&self, labels: &[i32], rows: usize) -> Tensor<2, Int> {
+        int2(&self.shift_right(labels, rows), rows, self.model.device())
+    }
+
+    /// Log-probability of every label that counts by the decoder's output `[rows, length, d_model]`.
+    pub(super) fn picked(&self, labels: &[i32], hidden: Tensor<3>) -> Result<Tensor<1>> {
+        let device = self.model.device();
+        let [rows, length, d] = hidden.dims();
         let counted: Vec<i32> = (0..labels.len())
             .filter(|&i| labels[i] != IGNORED)
             .map(|i| i as i32)

@@ -10,6 +10,8 @@ mod adapters;
 #[cfg(feature = "engine")]
 mod attention;
 #[cfg(feature = "engine")]
+mod checkpointing;
+#[cfg(feature = "engine")]
 mod forward;
 #[cfg(feature = "engine")]
 mod generate;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Bench {
     trainer: Trainer,
+    rows: Vec<Row>,
     batch: Vec<Batch>,
 }
 
@@ -39,8 +40,27 @@ impl Bench {
                 target: ids(target),
             })
             .collect();
-        let batch = vec![Batch::new(&all.iter().collect::<Vec<_>>())];
-        Ok(Self { trainer, batch })
+        let bench = Self {
+            trainer,
+            rows: all,
+            batch: Vec::new(),
+        };
+        Ok(bench.with_micro_batches(rows))
+    }
+
+    /// In forward passes of this many rows, whose gradients accumulate.
+    pub fn with_micro_batches(mut self, rows: usize) -> Self {
+        let micro = self.rows.chunks(rows.max(1));
+        self.batch = micro
+            .map(|rows| Batch::new(&rows.iter().collect::<Vec<_>>()))
+            .collect();
+        self
+    }
+
+    /// With activation checkpointing, or without.
+    pub fn with_activation_checkpointing(mut self, wanted: bool) -> Self {
+        self.trainer.activation_checkpointing = wanted;
+        self
     }
 
     /// One step: forward, backward, AdamW; returns the loss.

@@ -88,6 +88,7 @@ impl Session {
         let weights = Weights::start(&model, &settings.method, settings.seed)?;
         let optimiser = Optimiser::new(1e-8, settings.weight_decay);
         let mut trainer = Trainer::new(model, &weights, optimiser, settings.seed);
+        trainer.activation_checkpointing = settings.activation_checkpointing;
         trainer.dropout = settings.dropout;
         trainer.max_grad_norm = settings.max_grad_norm;
         let total_steps = settings.total_steps(rows.len());

@@ -16,6 +16,10 @@ pub struct Settings {
     pub batch: usize,
     /// Rows per forward pass; gradients accumulate up to `batch`.
     pub micro_batch: Option<usize>,
+    /// Whether a pass keeps its blocks' inputs alone and runs each block again on the way back: less
+    /// memory for more time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub activation_checkpointing: bool,
     /// Passes over the training rows.
     pub epochs: usize,
     /// Optimiser steps, instead of `epochs`.
@@ -50,6 +54,7 @@ impl Settings {
             micro_batch: method.micro_batch.filter(|rows| *rows < batch),
             method,
             batch,
+            activation_checkpointing: false,
             epochs: task.epochs,
             steps: None,
             warmup: None,

@@ -21,6 +21,8 @@ pub struct Trainer {
     pub dropout: f64,
     /// Global gradient norm to clip at; 0 for never.
     pub max_grad_norm: f64,
+    /// Whether a pass keeps its blocks' inputs alone and runs each block again on the way back.
+    pub activation_checkpointing: bool,
     /// Seed of dropout.
     pub seed: u64,
     step: usize,
@@ -36,6 +38,7 @@ impl Trainer {
             optimiser,
             dropout: 0.0,
             max_grad_norm: 0.0,
+            activation_checkpointing: false,
             seed,
             step: 0,
         }
@@ -74,18 +77,17 @@ impl Trainer {
                 site,
             };
             let forward = Forward::new(&self.model, &self.weights).with_dropout(self.dropout, key);
-            let loss = forward.loss_sum(batch)?.div_scalar(counted as f64);
-            let mut computed = loss.backward();
-            losses.push(loss.inner());
-            for (name, tensor) in &self.weights.tensors {
-                let Some(grad) = tensor.grad_remove(&mut computed) else {
-                    continue;
-                };
-                let sum = match grads.remove(name) {
+            let (loss, computed) = match self.activation_checkpointing {
+                true => forward.checkpointed_gradients(batch, counted as f64)?,
+                false => forward.gradients(batch, counted as f64)?,
+            };
+            losses.push(loss);
+            for (name, grad) in computed {
+                let sum = match grads.remove(&name) {
                     Some(sum) => sum + grad,
                     None => grad,
                 };
-                grads.insert(name.clone(), sum);
+                grads.insert(name, sum);
             }
         }
         let total = losses.into_iter().reduce(|sum, loss| sum + loss);

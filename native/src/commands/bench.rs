@@ -30,7 +30,8 @@ pub(crate) struct Args {
     /// A size (t5-large, …), a folder or an id on the Hub
     #[arg(long, value_name = "SIZE|DIR|ID", default_value = "t5-small")]
     size: String,
-    /// Methods, separated by commas, or `all`
+    /// Methods, separated by commas, or `all`; `frozen` trains layer norms alone, the least that
+    /// any method with them pays
     #[arg(
         long,
         value_name = "NAMES",
@@ -50,6 +51,12 @@ pub(crate) struct Args {
     /// Tokens per target
     #[arg(long, value_name = "TOKENS", default_value_t = 4)]
     target: usize,
+    /// Rows per forward pass; gradients accumulate over a step
+    #[arg(long, value_name = "ROWS")]
+    micro_batch: Option<usize>,
+    /// Keep only the blocks' inputs of a pass, and run each block again on the way back
+    #[arg(long)]
+    activation_checkpointing: bool,
     /// Rounds; each takes one step of every method, in turn
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
@@ -66,6 +73,9 @@ pub(crate) struct Args {
     #[arg(long, hide = true)]
     measure_costs: bool,
 }
+
+/// No method of the paper: forward and backward to the layer norms, and nothing added.
+const FROZEN: &str = "frozen";
 
 #[derive(Default, Serialize)]
 struct Row {
@@ -96,6 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ("batch", args.batch),
         ("source", args.source),
         ("target", args.target),
+        ("micro-batch", args.micro_batch.unwrap_or(1)),
         ("rounds", args.rounds),
     ] {
         if value == 0 {
@@ -112,10 +123,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // Before the timing, so that a child has the memory to itself.
     let costs: Vec<Costs> = methods.iter().map(|m| costs(args, &m.name)).collect();
     let model = Arc::new(T5::random(config, args.weights, 1, &device)?);
-    let sizes = [args.batch, args.source, args.target];
     let benches = methods
         .iter()
-        .map(|method| Bench::new(model.clone(), method, sizes, 1));
+        .map(|method| bench(args, model.clone(), method));
     let mut benches = benches.collect::<compacter_core::Result<Vec<_>>>()?;
     let mut seconds = vec![Vec::with_capacity(args.rounds); benches.len()];
     for round in 0..=args.rounds {
@@ -140,6 +150,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     output::line(table(&rows).trim_end())
 }
 
+fn bench(args: &Args, model: Arc<T5>, method: &Method) -> compacter_core::Result<Bench> {
+    let sizes = [args.batch, args.source, args.target];
+    let bench = Bench::new(model, method, sizes, 1)?
+        .with_micro_batches(args.micro_batch.unwrap_or(args.batch))
+        .with_activation_checkpointing(args.activation_checkpointing);
+    Ok(bench)
+}
+
 /// The named methods, or all, as published but for the dimension of intrinsic-said.
 fn methods(args: &Args, config: &T5Config) -> compacter_core::Result<Vec<Method>> {
     let names: Vec<&str> = match args.methods.as_slice() {
@@ -147,6 +165,13 @@ fn methods(args: &Args, config: &T5Config) -> compacter_core::Result<Vec<Method>
         names => names.iter().map(String::as_str).collect(),
     };
     let method = |name: &str| {
+        if name == FROZEN {
+            return Ok(Method {
+                name: name.into(),
+                adapters: None,
+                ..Method::resolve("adapter", config, &Overrides::default())?
+            });
+        }
         let overrides = Overrides {
             dimension: args.dimension.filter(|_| name == "intrinsic-said"),
             ..Overrides::default()
@@ -231,6 +256,11 @@ fn costs(args: &Args, method: &str) -> Costs {
             .args(["bench", "--measure-costs", "--methods", method])
             .args(["--device", &args.device, "--size", &args.size])
             .args(["--weights", args.weights.name()])
+            .args(args.micro_batch.map(|rows| format!("--micro-batch={rows}")))
+            .args(
+                args.activation_checkpointing
+                    .then_some("--activation-checkpointing"),
+            )
             .args(args.dimension.map(|number| format!("--dimension={number}")))
             .args(["--batch", batch, "--source", source, "--target", target])
             .stderr(Stdio::null())
@@ -244,9 +274,8 @@ fn costs(args: &Args, method: &str) -> Costs {
 fn measure_costs(args: &Args, config: T5Config, methods: &[Method]) -> Result<()> {
     let method = methods.first().context("no method")?;
     let (device, _) = device::open(&args.device)?;
-    let sizes = [args.batch, args.source, args.target];
     let model = Arc::new(T5::random(config, args.weights, 1, &device)?);
-    let mut bench = Bench::new(model, method, sizes, 1)?;
+    let mut bench = bench(args, model, method)?;
     bench.step()?;
     bench.step()?;
     if device == compacter_core::cpu_device() {
