@@ -42,6 +42,26 @@ pub const KRON_SUM: &str = include_str!("kron_sum.wgsl");
 pub const KRON_SUM_BACKWARD: &str = include_str!("kron_sum_backward.wgsl");
 /// A step of AdamW.
 pub const ADAMW: &str = include_str!("adamw.wgsl");
+/// RMS norm.
+pub const RMS_NORM: &str = concat!(
+    include_str!("shared/reduce.wgsl"),
+    include_str!("rms_norm.wgsl")
+);
+/// Gradients of `rms_norm`.
+pub const RMS_NORM_BACKWARD: &str = concat!(
+    include_str!("shared/reduce.wgsl"),
+    include_str!("rms_norm_backward.wgsl")
+);
+/// Softmax over rows.
+pub const SOFTMAX: &str = concat!(
+    include_str!("shared/reduce.wgsl"),
+    include_str!("softmax.wgsl")
+);
+/// The gradient of `softmax`.
+pub const SOFTMAX_BACKWARD: &str = concat!(
+    include_str!("shared/reduce.wgsl"),
+    include_str!("softmax_backward.wgsl")
+);
 /// Dropout by an integer hash.
 pub const DROPOUT: &str = include_str!("dropout.wgsl");
 /// f32 from words of four integers and their groups' scales.

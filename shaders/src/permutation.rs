@@ -9,6 +9,9 @@ const HADAMARD_STRIDED: u32 = 8;
 /// log2 of the most numbers of a transform.
 const LARGEST_HADAMARD: u32 = 27;
 
+/// Rows whose share of a norm weight's gradient one workgroup sums.
+const NORM_ROWS: u32 = 8;
+
 /// A kernel and everything that changes its text; what a pipeline cache must be keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Permutation {
@@ -132,6 +135,27 @@ impl Permutation {
         Self::new("adamw", &[])
     }
 
+    /// RMS norm.
+    pub fn rms_norm() -> Self {
+        Self::new("rms_norm", &[])
+    }
+
+    /// Its gradients; that of the weight only if asked for.
+    pub fn rms_norm_backward(for_weight: bool) -> Self {
+        let values = [("rows", NORM_ROWS), ("for_weight", for_weight.into())];
+        Self::new("rms_norm_backward", &values)
+    }
+
+    /// Softmax over rows.
+    pub fn softmax() -> Self {
+        Self::new("softmax", &[])
+    }
+
+    /// Its gradient.
+    pub fn softmax_backward() -> Self {
+        Self::new("softmax_backward", &[])
+    }
+
     /// Dropout.
     pub fn dropout() -> Self {
         Self::new("dropout", &[])
@@ -196,6 +220,10 @@ impl Permutation {
             "adapter_backward" => crate::ADAPTER_BACKWARD,
             "adapter_reduce" => crate::ADAPTER_REDUCE,
             "adamw" => crate::ADAMW,
+            "rms_norm" => crate::RMS_NORM,
+            "rms_norm_backward" => crate::RMS_NORM_BACKWARD,
+            "softmax" => crate::SOFTMAX,
+            "softmax_backward" => crate::SOFTMAX_BACKWARD,
             "kron_sum" => crate::KRON_SUM,
             "kron_sum_backward" => crate::KRON_SUM_BACKWARD,
             "unpack_int8" => crate::UNPACK_INT8,
@@ -224,6 +252,11 @@ pub fn permutations() -> Vec<Permutation> {
     let mut list = vec![
         Permutation::adamw(),
         Permutation::adapter_reduce(),
+        Permutation::rms_norm(),
+        Permutation::rms_norm_backward(false),
+        Permutation::rms_norm_backward(true),
+        Permutation::softmax(),
+        Permutation::softmax_backward(),
         Permutation::dropout(),
         Permutation::unpack_int8(),
         Permutation::unpack_f16(),

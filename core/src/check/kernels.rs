@@ -4,7 +4,7 @@ use super::Checked;
 use super::compare::{ROUNDING, Results, compare, flat, read, values};
 use crate::kernels::{
     AdamwStep, AdapterShape, DropoutKey, LEVELS, Packed, Spread, Transform, adamw, dropout,
-    fastfood_spread, gelu_new, hadamard, kron_sum, levels, lphm_adapter,
+    fastfood_spread, gelu_new, hadamard, kron_sum, levels, lphm_adapter, rms_norm, softmax,
 };
 use crate::packing::{Packer, Packing};
 use crate::random::Stream;
@@ -35,6 +35,10 @@ pub(super) async fn kernels(device: &Device) -> Result<Vec<Checked>> {
     compare(&mut all, "gelu", ROUNDING, got, activation(&cpu).await?);
     let got = masks(device).await?;
     compare(&mut all, "dropout", 0.0, got, masks(&cpu).await?);
+    let got = norm(device).await?;
+    compare(&mut all, "RMS norm", ROUNDING, got, norm(&cpu).await?);
+    let got = shares(device).await?;
+    compare(&mut all, "softmax", ROUNDING, got, shares(&cpu).await?);
     let got = optimiser(device).await?;
     compare(&mut all, "AdamW", ROUNDING, got, optimiser(&cpu).await?);
     // log2 of the padded tensor and of the padded vector: one pass, two, three.
@@ -113,6 +117,37 @@ async fn masks(device: &Device) -> Result<Results> {
     Ok(vec![("mask", output), ("mask of the gradient", gradient)])
 }
 
+async fn norm(device: &Device) -> Result<Results> {
+    let (rows, width) = (37, 300);
+    let x = values(device, "x", [rows, width]).require_grad();
+    let weight = values(device, "weight", [1, width]).require_grad();
+    let y = rms_norm(x.clone(), weight.clone(), 1e-6);
+    let output = float_values(y.clone()).await?;
+    let cotangent = values(device, "cotangent", [rows, width]);
+    let grads = (y * cotangent).sum().backward();
+    Ok(vec![
+        ("output", output),
+        (
+            "gradient of the input",
+            read(x.grad(&grads).map(flat)).await?,
+        ),
+        (
+            "gradient of the weight",
+            read(weight.grad(&grads).map(flat)).await?,
+        ),
+    ])
+}
+
+async fn shares(device: &Device) -> Result<Results> {
+    let sizes = [2, 3, 11, 300];
+    let x = (values(device, "x", sizes) * 10.0).require_grad();
+    let y = softmax(x.clone());
+    let output = float_values(y.clone()).await?;
+    let grads = (y * values(device, "cotangent", sizes)).sum().backward();
+    let gradient = read(x.grad(&grads).map(flat)).await?;
+    Ok(vec![("output", output), ("gradient", gradient)])
+}
+
 async fn optimiser(device: &Device) -> Result<Results> {
     let sizes = [5, 129];
     let [tensor, grad, moment] = ["w", "g", "m"].map(|name| values(device, name, sizes).inner());
@@ -183,7 +218,7 @@ mod tests {
         }
         let device = gpu_device(DeviceKind::DefaultDevice);
         let all = block_on(kernels(&device)).unwrap();
-        assert_eq!(all.len(), 4 * 4 + 2 * 3 + 2 + 2 + 2 + 3 * 2 + 2 * 3);
+        assert_eq!(all.len(), 4 * 4 + 2 * 3 + 2 + 2 + 3 + 2 + 2 + 3 * 2 + 2 * 3);
         let wrong: Vec<_> = all.iter().filter(|one| !one.is_right()).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
         // Two orders of summing differ somewhere: it is not the CPU that was asked twice.

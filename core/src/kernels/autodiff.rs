@@ -66,6 +66,42 @@ impl<B: KernelBackend> Backward<B, 1> for GeluNew {
 }
 
 #[derive(Debug)]
+struct RmsNorm;
+
+impl<B: KernelBackend> Backward<B, 2> for RmsNorm {
+    type State = ([FloatTensor<B>; 2], f32);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [for_x, for_weight] = ops.parents;
+        let ([x, weight], epsilon) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let wanted = for_weight.is_some();
+        let (x, weight) = B::rms_norm_backward(x, weight, grad, epsilon, wanted);
+        for (node, gradient) in [(for_x, x), (for_weight, weight)] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Softmax;
+
+impl<B: KernelBackend> Backward<B, 1> for Softmax {
+    /// Its output.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::row_softmax_backward(ops.state, grad));
+        }
+    }
+}
+
+#[derive(Debug)]
 struct Dropout;
 
 impl<B: KernelBackend> Backward<B, 1> for Dropout {
@@ -172,6 +208,32 @@ impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
         match prepared {
             OpsKind::Tracked(prepared) => prepared.finish(x.clone(), B::gelu_new(x)),
             OpsKind::UnTracked(prepared) => prepared.finish(B::gelu_new(x)),
+        }
+    }
+
+    fn rms_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node()];
+        let prepared = RmsNorm.prepare::<C>(nodes).compute_bound().stateful();
+        let [x, weight] = [x, weight].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let y = B::rms_norm(x.clone(), weight.clone(), epsilon);
+                prepared.finish(([x, weight], epsilon), y)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::rms_norm(x, weight, epsilon)),
+        }
+    }
+
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = Softmax.prepare::<C>([x.node()]).compute_bound().stateful();
+        let y = B::row_softmax(x.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => prepared.finish(y.clone(), y),
+            OpsKind::UnTracked(prepared) => prepared.finish(y),
         }
     }
 

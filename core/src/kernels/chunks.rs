@@ -5,7 +5,7 @@
 
 use super::lanes::ROWS;
 use super::loops::{self, Adapter, Sums};
-use super::{AdamwStep, DropoutMask, Spread};
+use super::{AdamwStep, DropoutMask, Spread, rows};
 
 /// Rows of one chunk of an adapter: whole tiles, few enough to keep all cores busy.
 const ADAPTER_ROWS: usize = 16 * ROWS;
@@ -72,6 +72,47 @@ pub(super) fn adapter_backward(
         .fold(none, |all, part| all.map(|all| all.plus(&part)))
 }
 
+/// `y = x / sqrt(mean(x²) + ε) · w` of every row.
+pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, y: &mut [f32]) {
+    each(whole_rows(weight.len()), x, y, |_, x, y| {
+        rows::rms_norm(x, weight, epsilon, y);
+    });
+}
+
+/// Turns the gradient of rms_norm's output into that of x; gives that of the weight if asked for.
+pub(super) fn rms_norm_backward(
+    x: &[f32],
+    weight: &[f32],
+    epsilon: f32,
+    grad: &mut [f32],
+    for_weight: bool,
+) -> Vec<f32> {
+    let width = if for_weight { weight.len() } else { 0 };
+    let parts = each(whole_rows(weight.len()), x, grad, |_, x, grad| {
+        let mut sums = vec![0.0; width];
+        rows::rms_norm_backward(x, weight, epsilon, grad, &mut sums);
+        sums
+    });
+    let mut total = vec![0.0; width];
+    for part in parts {
+        let pairs = total.iter_mut().zip(part);
+        pairs.for_each(|(total, part)| *total += part);
+    }
+    total
+}
+
+/// Turns the gradient of softmax's output y into that of its input.
+pub(super) fn softmax_backward(y: &[f32], width: usize, grad: &mut [f32]) {
+    each(whole_rows(width), y, grad, |_, y, grad| {
+        rows::softmax_backward(y, width, grad);
+    });
+}
+
+/// The elements of a chunk that ends with a row.
+fn whole_rows(width: usize) -> usize {
+    (ELEMENTS / width.max(1)).max(1) * width.max(1)
+}
+
 /// gelu_new of every element.
 pub(super) fn gelu_new(x: &[f32], out: &mut [f32]) {
     each(ELEMENTS, x, out, |_, x, out| loops::gelu_new(x, out));
@@ -111,7 +152,7 @@ pub(super) fn adamw(
     let moments = first.chunks_mut(ELEMENTS).zip(second.chunks_mut(ELEMENTS));
     let numbers = weights.chunks_mut(ELEMENTS).zip(grad.chunks(ELEMENTS));
     all(numbers.zip(moments).collect(), |((w, g), (m, v))| {
-        loops::adamw(step, scale, g, w, [m, v]);
+        rows::adamw(step, scale, g, w, [m, v]);
     });
 }
 

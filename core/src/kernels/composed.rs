@@ -352,6 +352,59 @@ pub(super) fn hadamard<B: Backend>(x: FloatTensor<B>, transform: Transform) -> F
     reshape::<B, 2>(x, [1, transform.len])
 }
 
+/// `1 / sqrt(mean(x²) + ε)` of each row.
+fn root<B: Backend>(x: &FloatTensor<B>, epsilon: f32) -> FloatTensor<B> {
+    let mean = B::float_mean_dim(B::float_mul(x.clone(), x.clone()), 1); // [rows, 1]
+    let mean = B::float_add_scalar(mean, Scalar::Float(f64::from(epsilon)));
+    B::float_recip(B::float_sqrt(mean))
+}
+
+/// `x / sqrt(mean(x²) + ε) · weight`.
+pub(super) fn rms_norm<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    epsilon: f32,
+) -> FloatTensor<B> {
+    let root = root::<B>(&x, epsilon);
+    B::float_mul(B::float_mul(x, root), weight)
+}
+
+/// Gradients of [`rms_norm`].
+pub(super) fn rms_norm_backward<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    epsilon: f32,
+    for_weight: bool,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let root = root::<B>(&x, epsilon);
+    let normed = B::float_mul(x, root.clone());
+    let dweight = match for_weight {
+        true => sum_rows::<B>(B::float_mul(grad.clone(), normed.clone())),
+        false => nothing::<B>(&grad),
+    };
+    let grad = B::float_mul(grad, weight);
+    let back = B::float_mean_dim(B::float_mul(grad.clone(), normed.clone()), 1); // [rows, 1]
+    let rest = B::float_sub(grad, B::float_mul(normed, back));
+    (B::float_mul(rest, root), dweight)
+}
+
+/// Softmax over the last dimension.
+pub(super) fn row_softmax<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    let last = x.shape().num_dims() - 1;
+    B::softmax(x, last)
+}
+
+/// Gradient of [`row_softmax`].
+pub(super) fn row_softmax_backward<B: Backend>(
+    y: FloatTensor<B>,
+    grad: FloatTensor<B>,
+) -> FloatTensor<B> {
+    let last = y.shape().num_dims() - 1;
+    let along = B::float_sum_dim(B::float_mul(y.clone(), grad.clone()), last);
+    B::float_mul(y, B::float_sub(grad, along))
+}
+
 /// A step of AdamW.
 pub(super) fn adamw<B: Backend>(
     tensor: FloatTensor<B>,

@@ -91,6 +91,14 @@ fn launch(permutation: Permutation, grid: (u32, u32), tensors: &[&CubeTensor], i
     );
 }
 
+/// The rows of a tensor and the numbers in each.
+fn rows_of(tensor: &CubeTensor) -> [u32; 2] {
+    let shape = tensor.meta.shape();
+    let last = shape[shape.num_dims() - 1];
+    let rows = shape.num_elements().checked_div(last).unwrap_or(0);
+    [rows, last].map(|size| u32::try_from(size).unwrap_or(0))
+}
+
 /// Two inputs may be one tensor, which a browser refuses to bind twice as writable.
 fn apart(tensor: CubeTensor, other: &CubeTensor) -> CubeTensor {
     let same = tensor.handle.memory.descriptor().id == other.handle.memory.descriptor().id;
@@ -218,6 +226,84 @@ impl KernelBackend for CubeBackend {
         let kernel = Permutation::kron_sum_backward(n);
         launch(kernel, grid, &[&a, &b, &grad, &da, &db], &[p, q, grid.0]);
         (da, db)
+    }
+
+    fn rms_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let [rows, d] = rows_of(&x);
+        if rows == 0 || d == 0 || !uses_wgsl(&[&x, &weight]) {
+            return composed::rms_norm::<Self>(x, weight, epsilon);
+        }
+        let [x, weight] = [x, weight].map(into_contiguous);
+        let weight = apart(weight, &x);
+        let y = empty(&x, x.meta.shape().clone());
+        let grid = grid(rows);
+        let info = [rows, d, grid.0, epsilon.to_bits()];
+        launch(Permutation::rms_norm(), grid, &[&x, &weight, &y], &info);
+        y
+    }
+
+    fn rms_norm_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        for_weight: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [rows, d] = rows_of(&x);
+        if rows == 0 || d == 0 || !uses_wgsl(&[&x, &weight, &grad]) {
+            return composed::rms_norm_backward::<Self>(x, weight, grad, epsilon, for_weight);
+        }
+        let [x, weight, grad] = [x, weight, grad].map(into_contiguous);
+        let grad = apart(apart(grad, &x), &weight);
+        let dx = empty(&x, x.meta.shape().clone());
+        let kernel = Permutation::rms_norm_backward(for_weight);
+        let groups = rows.div_ceil(kernel.value("rows"));
+        let partials = match for_weight {
+            true => empty(&x, Shape::new([groups as usize, d as usize])),
+            false => empty(&x, Shape::new([1])),
+        };
+        let grid = grid(groups);
+        let info = [rows, d, grid.0, epsilon.to_bits()];
+        launch(kernel, grid, &[&x, &weight, &grad, &dx, &partials], &info);
+        match for_weight {
+            true => (dx, composed::sum_rows::<Self>(partials)),
+            false => (dx, partials),
+        }
+    }
+
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [rows, d] = rows_of(&x);
+        if rows == 0 || d == 0 || !uses_wgsl(&[&x]) {
+            return composed::row_softmax::<Self>(x);
+        }
+        let x = into_contiguous(x);
+        let y = empty(&x, x.meta.shape().clone());
+        let grid = grid(rows);
+        launch(Permutation::softmax(), grid, &[&x, &y], &[rows, d, grid.0]);
+        y
+    }
+
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [rows, d] = rows_of(&y);
+        if rows == 0 || d == 0 || !uses_wgsl(&[&y, &grad]) {
+            return composed::row_softmax_backward::<Self>(y, grad);
+        }
+        let [y, grad] = [y, grad].map(into_contiguous);
+        let grad = apart(grad, &y);
+        let dx = empty(&y, y.meta.shape().clone());
+        let grid = grid(rows);
+        let info = [rows, d, grid.0];
+        launch(
+            Permutation::softmax_backward(),
+            grid,
+            &[&y, &grad, &dx],
+            &info,
+        );
+        dx
     }
 
     fn adamw(

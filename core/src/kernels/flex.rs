@@ -64,6 +64,54 @@ impl KernelBackend for Flex {
         tensor(y, x.shape())
     }
 
+    fn rms_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let [row, weight_row] = [&x, &weight].map(|tensor| tensor.to_contiguous());
+        let slices = (row.as_slice::<f32>(), weight_row.as_slice::<f32>());
+        let (true, (Some(values), Some(weights))) = (uses_loops(&[&x, &weight]), slices) else {
+            return composed::rms_norm::<Self>(x, weight, epsilon);
+        };
+        let mut y = vec![0.0; values.len()];
+        chunks::rms_norm(values, weights, epsilon, &mut y);
+        tensor(y, x.shape())
+    }
+
+    fn rms_norm_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        for_weight: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [row, weight_row] = [&x, &weight].map(|tensor| tensor.to_contiguous());
+        let slices = (row.as_slice::<f32>(), weight_row.as_slice::<f32>());
+        let (true, (Some(values), Some(weights))) = (uses_loops(&[&x, &weight, &grad]), slices)
+        else {
+            return composed::rms_norm_backward::<Self>(x, weight, grad, epsilon, for_weight);
+        };
+        let mut sums = Vec::new();
+        let dx = changed(grad, |grad| {
+            sums = chunks::rms_norm_backward(values, weights, epsilon, grad, for_weight);
+        });
+        let dweight = match for_weight {
+            true => tensor(sums, weight.shape()),
+            false => composed::nothing::<Self>(&x),
+        };
+        (dx, dweight)
+    }
+
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        let row = y.to_contiguous();
+        let width = y.shape()[y.shape().num_dims() - 1];
+        let (true, Some(values)) = (uses_loops(&[&y, &grad]), row.as_slice::<f32>()) else {
+            return composed::row_softmax_backward::<Self>(y, grad);
+        };
+        changed(grad, |grad| chunks::softmax_backward(values, width, grad))
+    }
+
     fn adamw(
         tensor: FloatTensor<Self>,
         grad: FloatTensor<Self>,

@@ -7,44 +7,9 @@ use super::lanes::{
     ROWS, Rows, add_rows, dot, fma, mix, narrow_in, narrow_out, narrow_sums, rule_sums, wide_in,
     wide_out, wide_sums,
 };
-use super::{AdamwStep, AdapterShape, DropoutMask, Spread};
+use super::versions::versions;
+use super::{AdapterShape, DropoutMask, Spread};
 use crate::packing::half_value;
-
-/// Compiles `$body` for the vector units that there may be, and picks at run time.
-///
-/// The only unsafe code of this crate: without it a function compiled for more than every processor
-/// has cannot be called from one that is not.
-macro_rules! versions {
-    ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $kind:ty),*)) => {
-        $(#[$doc])*
-        pub(super) fn $name($($arg: $kind),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx2,fma")]
-                fn v4($($arg: $kind),*) {
-                    $body::<true>($($arg),*)
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn v3($($arg: $kind),*) {
-                    $body::<true>($($arg),*)
-                }
-                let avx2 = std::arch::is_x86_feature_detected!("avx2")
-                    && std::arch::is_x86_feature_detected!("fma");
-                if avx2 && std::arch::is_x86_feature_detected!("avx512f") {
-                    // SAFETY: the processor has just said that it has these features.
-                    #[allow(unsafe_code)]
-                    return unsafe { v4($($arg),*) };
-                }
-                if avx2 {
-                    // SAFETY: as above.
-                    #[allow(unsafe_code)]
-                    return unsafe { v3($($arg),*) };
-                }
-            }
-            $body::<false>($($arg),*)
-        }
-    };
-}
 
 /// `e^x` for |x| ≤ 80, to about an ulp (Cephes' polynomial).
 #[inline(always)]
@@ -105,20 +70,6 @@ fn dropout_body<const FMA: bool>(mask: DropoutMask, first: u32, x: &mut [f32]) {
         } else {
             0.0
         };
-    }
-}
-
-#[inline(always)]
-fn adamw_body<const FMA: bool>(
-    step: &AdamwStep,
-    scale: f32,
-    grad: &[f32],
-    weights: &mut [f32],
-    [first, second]: [&mut [f32]; 2],
-) {
-    let moments = first.iter_mut().zip(second);
-    for ((w, &g), (m, v)) in weights.iter_mut().zip(grad).zip(moments) {
-        (*w, [*m, *v]) = step.apply(*w, g * scale, [*m, *v]);
     }
 }
 
@@ -223,12 +174,6 @@ versions!(
     /// Adds what each z[j] gives to the gradient of h.
     fastfood_gather = fastfood_gather_body(
         spread: &Spread, first: u32, z: &[f32], levels: &[f32], sums: &mut [f32]
-    )
-);
-versions!(
-    /// A step of AdamW in place, `moments` the first and the second.
-    adamw = adamw_body(
-        step: &AdamwStep, scale: f32, grad: &[f32], weights: &mut [f32], moments: [&mut [f32]; 2]
     )
 );
 versions!(

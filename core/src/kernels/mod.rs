@@ -15,11 +15,13 @@ mod flex;
 mod lanes;
 mod loops;
 mod packed;
+mod rows;
 mod shape;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod twin;
+mod versions;
 
 pub use adamw::{AdamwStep, adamw};
 pub use fastfood::{LEVELS, Spread, Transform, levels};
@@ -110,15 +112,20 @@ fn adapter_gradients(
     packed: &TensorSpec,
     wants: &[bool; 3],
 ) -> (TensorSpec, TensorSpec, TensorSpec) {
-    let pick = |spec: &TensorSpec, wanted: bool| match wanted {
+    (
+        wanted_or_not(x, wants[0]),
+        wanted_or_not(rule, wants[1]),
+        wanted_or_not(packed, wants[2]),
+    )
+}
+
+/// Metadata of a gradient, or of what stands in its place.
+#[cfg(feature = "native")]
+fn wanted_or_not(spec: &TensorSpec, wanted: bool) -> TensorSpec {
+    match wanted {
         true => spec.clone(),
         false => TensorSpec::new(Shape::new([1]), spec.dtype),
-    };
-    (
-        pick(x, wants[0]),
-        pick(rule, wants[1]),
-        pick(packed, wants[2]),
-    )
+    }
 }
 
 fn kron_shape(b: &Shape) -> Shape {
@@ -184,6 +191,40 @@ pub trait KernelBackend: Backend {
     #[fusion(default)]
     fn gelu_new_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::gelu_new_backward::<Self>(x, grad)
+    }
+
+    /// `x / sqrt(mean(x²) + ε) · weight`, `x: [rows, d]`, `weight: [1, d]`.
+    #[fusion(dtype = x, shape = x)]
+    fn rms_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        composed::rms_norm::<Self>(x, weight, epsilon)
+    }
+
+    /// Gradients of `rms_norm` by x and weight; the second is a placeholder `[1]` if not wanted.
+    #[fusion(meta = |x: &TensorSpec, weight: &TensorSpec, _: &TensorSpec, _: &f32, wanted: &bool| (x.clone(), wanted_or_not(weight, *wanted)))]
+    fn rms_norm_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        for_weight: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::rms_norm_backward::<Self>(x, weight, grad, epsilon, for_weight)
+    }
+
+    /// Softmax over the last dimension.
+    #[fusion(dtype = x, shape = x)]
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::row_softmax::<Self>(x)
+    }
+
+    /// Its gradient by its output y.
+    #[fusion(dtype = y, shape = y)]
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::row_softmax_backward::<Self>(y, grad)
     }
 
     /// A step of AdamW: the tensor and its moments `[2, rows, columns]` after it. Without autodiff.
@@ -329,6 +370,22 @@ pub fn lphm(x: Tensor<2>, a: Tensor<3>, s: Tensor<3>, t: Tensor<3>, b: Tensor<1>
     let v = u.matmul(a).reshape([n, rows, r, n]).permute([1, 3, 0, 2]);
     let y = v.reshape([rows * n, n * r]).matmul(t.reshape([n * r, q]));
     y.reshape([rows, n * q]) + b.unsqueeze::<2>()
+}
+
+/// RMS norm without mean or bias, ε inside the root: `x / sqrt(mean(x²) + ε) · w`.
+///
+/// `x: [rows, d]`, `weight: [1, d]`.
+pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f64) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::rms_norm(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        epsilon as f32,
+    ))
+}
+
+/// Softmax over the last dimension.
+pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as KernelBackend>::row_softmax(x.into_dispatch()))
 }
 
 /// `x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³)))`, safe for any finite x.

@@ -283,6 +283,59 @@ fn lphm_and_kron_sum_are_the_same_layer() {
 }
 
 #[test]
+fn norms_match_their_twin() {
+    // Less than a vector, more rows than one chunk of the CPU loops, a width that fills no workgroup.
+    for [rows, width] in [[1, 4], [3, 7], [130, 300], [9, 512]] {
+        let mut stream = Stream::new(12, "norms");
+        let mut draw = |len: usize| random(&mut stream, len, 1.0);
+        let (x, weight, grad) = (draw(rows * width), draw(width), draw(rows * width));
+        let [y, dx, dw] = twin::rms_norm(&wide(&x), &wide(&weight), &wide(&grad), 1e-6);
+        for (name, device) in devices() {
+            let tensor = |values: &[f32], rows: usize| {
+                let data = TensorData::new(values.to_vec(), [rows, width]);
+                Tensor::<2>::from_data(data, &device)
+            };
+            let what = format!("{name} {rows} × {width}");
+            for wants in [[true, true], [true, false], [false, true]] {
+                let x = tensor(&x, rows).set_require_grad(wants[0]);
+                let weight = tensor(&weight, 1).set_require_grad(wants[1]);
+                let out = rms_norm(x.clone(), weight.clone(), 1e-6);
+                compare(&what, &read(out.clone()), &y, 2e-6);
+                let grads = (out * tensor(&grad, rows)).sum().backward();
+                for (got, want) in [(x.grad(&grads), &dx), (weight.grad(&grads), &dw)] {
+                    got.into_iter()
+                        .for_each(|got| compare(&what, &read(got), want, 5e-6));
+                }
+                assert_eq!(x.grad(&grads).is_some(), wants[0], "{what}");
+                assert_eq!(weight.grad(&grads).is_some(), wants[1], "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn softmax_matches_its_twin() {
+    for [rows, width] in [[1, 1], [5, 4], [700, 129]] {
+        let mut stream = Stream::new(13, "softmax");
+        let mut x = random(&mut stream, rows * width, 5.0);
+        x[width / 2] = -1e9; // a masked place
+        let grad = random(&mut stream, rows * width, 1.0);
+        let [y, dx] = twin::softmax(&wide(&x), &wide(&grad), width);
+        for (name, device) in devices() {
+            let tensor = |values: &[f32]| {
+                let data = TensorData::new(values.to_vec(), [1, rows, 1, width]);
+                Tensor::<4>::from_data(data, &device)
+            };
+            let x = tensor(&x).require_grad();
+            let out = softmax(x.clone());
+            compare(name, &read(out.clone()), &y, 2e-6);
+            let grads = (out * tensor(&grad)).sum().backward();
+            compare(name, &read(x.grad(&grads).expect("tracked")), &dx, 5e-6);
+        }
+    }
+}
+
+#[test]
 fn gelu_new_matches_its_twin_and_never_overflows() {
     let x: Vec<f32> = (-400..400)
         .map(|step| step as f32 * 0.02)

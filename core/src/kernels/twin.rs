@@ -2,6 +2,37 @@
 
 use super::{AdamwStep, AdapterShape, DropoutKey, DropoutMask};
 
+/// `x / sqrt(mean(x²) + ε) · w` of every row, and the gradients of x and w.
+pub(super) fn rms_norm(x: &[f64], w: &[f64], grad: &[f64], epsilon: f64) -> [Vec<f64>; 3] {
+    let d = w.len();
+    let (mut y, mut dx, mut dw) = (vec![], vec![], vec![0.0; d]);
+    for (x, grad) in x.chunks(d).zip(grad.chunks(d)) {
+        let mean = x.iter().map(|x| x * x).sum::<f64>() / d as f64;
+        let root = (mean + epsilon).sqrt().recip();
+        let along: f64 = (0..d).map(|c| grad[c] * w[c] * x[c]).sum();
+        for c in 0..d {
+            y.push(x[c] * root * w[c]);
+            dx.push(root * grad[c] * w[c] - x[c] * root.powi(3) * along / d as f64);
+            dw[c] += grad[c] * x[c] * root;
+        }
+    }
+    [y, dx, dw]
+}
+
+/// Softmax of every row, and its gradient.
+pub(super) fn softmax(x: &[f64], grad: &[f64], width: usize) -> [Vec<f64>; 2] {
+    let (mut y, mut dx) = (vec![], vec![]);
+    for (x, grad) in x.chunks(width).zip(grad.chunks(width)) {
+        let most = x.iter().fold(f64::MIN, |most, x| most.max(*x));
+        let sum: f64 = x.iter().map(|x| (x - most).exp()).sum();
+        let row: Vec<f64> = x.iter().map(|x| (x - most).exp() / sum).collect();
+        let along: f64 = row.iter().zip(grad).map(|(y, g)| y * g).sum();
+        dx.extend(row.iter().zip(grad).map(|(y, g)| y * (g - along)));
+        y.extend(row);
+    }
+    [y, dx]
+}
+
 /// The weights and both moments, one after the other, after a step of AdamW.
 pub(super) fn adamw(
     weights: &[f64],

@@ -3,7 +3,8 @@
 use super::layers::LARGEST_INTERMEDIATE;
 use super::{Forward, Stack, relative_position_bucket};
 use crate::Result;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use crate::kernels::softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use std::ops::Range;
 
 /// Keys and values of one attention, `[rows, heads, length, d_kv]`.
@@ -103,7 +104,7 @@ impl Forward<'_> {
             if let Some(bias) = &bias {
                 scores = scores + cut(bias); // [tile, heads, queries, length]
             }
-            let shares = self.drop(activation::softmax(scores, 3));
+            let shares = self.drop(softmax(scores));
             parts.push(shares.matmul(cut(&heads.values)));
         }
         let mixed = if parts.len() == 1 {

@@ -69,7 +69,7 @@ impl Forward<'_> {
         let frozen = self.weights.frozen();
         let pass = Forward {
             weights: &frozen,
-            ..self.from_site(self.site.get())
+            ..self.at_site(self.site.get())
         }
         .kept(&inputs, batch)?;
         let mut back = Back {
@@ -83,7 +83,7 @@ impl Forward<'_> {
     }
 
     /// The same pass with another place in its dropout, and nothing projected yet.
-    fn from_site(&self, site: u32) -> Self {
+    fn at_site(&self, site: u32) -> Self {
         let mut forward = Self::new(self.model, self.weights);
         forward.dropout = self.dropout;
         forward.site.set(site);
@@ -157,7 +157,7 @@ impl<'a> Back<'a> {
         dy: Tensor<D>,
         part: impl FnOnce(&Forward<'a>) -> Result<Tensor<D>>,
     ) -> Result<Option<Gradients>> {
-        let y = part(&self.forward.from_site(site))?;
+        let y = part(&self.forward.at_site(site))?;
         if !y.is_tracked() {
             return Ok(None);
         }
@@ -173,7 +173,7 @@ impl<'a> Back<'a> {
         batch: &Batch,
         counted: f64,
     ) -> Result<(Tensor<1>, Option<Tensor<2>>)> {
-        let forward = self.forward.from_site(pass.last.site);
+        let forward = self.forward.at_site(pass.last.site);
         let x = leaf(&pass.last.x);
         let hidden = forward.output(x.clone(), batch.rows, Stack::Decoder)?;
         let picked = forward.picked(&batch.labels, hidden)?;
@@ -192,7 +192,7 @@ impl<'a> Back<'a> {
         mut dx: Option<Tensor<2>>,
     ) -> Result<Option<Tensor<3>>> {
         let length = batch.labels.len() / batch.rows.max(1);
-        let bias = self.forward.from_site(0).decoder_bias(length)?;
+        let bias = self.forward.at_site(0).decoder_bias(length)?;
         let mask = self.forward.prompted_mask(&inputs.mask);
         let (mut dbias, mut dencoded) = (None, None);
         for (block, kept) in pass.decoder.iter().enumerate().rev() {
@@ -225,7 +225,7 @@ impl<'a> Back<'a> {
             return Ok(());
         };
         let [rows, length, _] = dencoded.dims();
-        let bias = self.forward.from_site(0).encoder_bias(inputs, length)?;
+        let bias = self.forward.at_site(0).encoder_bias(inputs, length)?;
         let mut dbias = None;
         let x = leaf(&pass.last_encoded.x);
         let computed = self.through(pass.last_encoded.site, dencoded, |forward| {

@@ -1,10 +1,10 @@
 //! The forward pass: both stacks over one base and one method's weights.
 
 use super::attention::{Heads, causal_mask, padding_mask};
-use super::layers::{activate, by_rows, rms_norm};
+use super::layers::{activate, by_rows};
 use super::{Stack, T5, Weights};
 use crate::Result;
-use crate::kernels::{DropoutKey, dropout};
+use crate::kernels::{DropoutKey, dropout, rms_norm};
 use crate::method::PROMPT;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use std::cell::{Cell, RefCell};

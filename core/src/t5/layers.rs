@@ -1,19 +1,11 @@
 //! Norm, activation and the row-chunking that keeps intermediates below a binding limit.
 
 use super::Activation;
-use crate::kernels::gelu_new;
+use crate::kernels::{gelu_new, rms_norm};
 use burn::tensor::{Tensor, activation};
 
 /// Largest intermediate in elements: WebGPU's default binding limit of 128 MiB in f32.
 pub(super) const LARGEST_INTERMEDIATE: usize = (128 << 20) / 4;
-
-/// RMS norm without mean or bias, ε inside the root: `x / sqrt(mean(x²) + ε) · w`.
-///
-/// `x: [rows, d]`, `weight: [1, d]`.
-pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f64) -> Tensor<2> {
-    let mean = x.clone().square().mean_dim(1); // [rows, 1]
-    x * mean.add_scalar(epsilon).sqrt().recip() * weight
-}
 
 /// ε of a LayerNorm inside an adapter, PyTorch's default.
 const LAYER_NORM_EPSILON: f64 = 1e-5;

@@ -39,8 +39,6 @@ pub use config::{Activation, Stack, T5Config};
 #[cfg(feature = "engine")]
 pub use forward::{Forward, Inputs};
 #[cfg(feature = "engine")]
-pub use layers::rms_norm;
-#[cfg(feature = "engine")]
 pub use loader::{Loader, Slot};
 #[cfg(feature = "engine")]
 pub(crate) use model::upload;

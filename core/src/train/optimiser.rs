@@ -71,7 +71,7 @@ impl Optimiser {
     /// First and second moments by name, for a checkpoint.
     pub(super) fn moments(&self) -> impl Iterator<Item = (&String, [Tensor<2>; 2])> {
         self.states.iter().map(|(name, state)| {
-            let moment = |at: usize| state.moments.clone().slice([at..at + 1]).squeeze_dim(0);
+            let moment = |at: usize| state.moments.clone().narrow(0, at, 1).squeeze_dim(0);
             (name, [moment(0), moment(1)])
         })
     }

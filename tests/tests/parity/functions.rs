@@ -2,8 +2,8 @@
 
 use crate::fixtures::{Compared, Fixtures, Tensors, floats, ints, json, tensors};
 use burn::tensor::{Tensor, TensorData};
-use compacter_core::kernels::{gelu_new, kron_sum, lphm};
-use compacter_core::t5::{Drawn, relative_position_bucket, rms_norm};
+use compacter_core::kernels::{gelu_new, kron_sum, lphm, rms_norm};
+use compacter_core::t5::{Drawn, relative_position_bucket};
 use compacter_core::train::Optimiser;
 use compacter_core::{Device, block_on, float_values};
 use std::collections::BTreeMap;

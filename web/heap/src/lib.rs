@@ -17,7 +17,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
-struct Heap;
+/// The system's allocator, called and counted; the global one of a program for the browser that has
+/// this crate.
+#[derive(Debug)]
+pub struct Heap;
 
 #[cfg(any(target_arch = "wasm32", test))]
 #[global_allocator]
