@@ -196,12 +196,13 @@ pub(super) fn unpack_int8(words: &[u32], scales: &[f32], out: &mut [f32]) {
     }
 }
 
-/// `out = scale · x`.
-pub(super) fn scaled(x: &[f32], scale: f32, out: &mut [f32]) {
-    each(ELEMENTS, x, out, |_, x, out| {
-        let pairs = out.iter_mut().zip(x);
-        pairs.for_each(|(out, x)| *out = scale * x);
-    });
+/// `x *= scale`.
+pub(super) fn scale(x: &mut [f32], scale: f32) {
+    if scale != 1.0 {
+        all(x.chunks_mut(ELEMENTS).collect(), |x: &mut [f32]| {
+            x.iter_mut().for_each(|x| *x *= scale);
+        });
+    }
 }
 
 /// Runs `work` on every one of some parts.

@@ -203,13 +203,14 @@ impl KernelBackend for Flex {
         let (Some(values), true) = (row.as_slice::<f32>(), uses_loops(&[&x])) else {
             return composed::hadamard::<Self>(x, transform);
         };
-        let mut work = vec![0.0; transform.size()];
-        let len = values.len().min(work.len());
-        work[..len].copy_from_slice(&values[..len]);
+        let size = transform.size();
+        let mut work = Vec::with_capacity(size);
+        work.extend_from_slice(&values[..values.len().min(size)]);
+        work.resize(size, 0.0);
         chunks::hadamard(&mut work);
-        let mut out = vec![0.0; transform.len];
-        chunks::scaled(&work[..transform.len], transform.scale, &mut out);
-        tensor(out, Shape::new([1, transform.len]))
+        work.truncate(transform.len);
+        chunks::scale(&mut work, transform.scale);
+        tensor(work, Shape::new([1, transform.len]))
     }
 
     fn fastfood_spread(

@@ -128,6 +128,22 @@ fn hadamard_rows_body<const FMA: bool>(rows: &mut [&mut [f32]]) {
     }
 }
 
+/// Numbers whose places in tables are computed together.
+const PLACES: usize = 64;
+
+/// `Π(j) mod P` and G's level of [`PLACES`] numbers from `first` on: apart from the tables, so that
+/// it runs in vectors.
+#[inline(always)]
+fn places(spread: &Spread, first: u32, period: u32) -> [[u32; PLACES]; 2] {
+    let mut places = [[0; PLACES]; 2];
+    for at in 0..PLACES {
+        let j = first.wrapping_add(at as u32);
+        places[0][at] = spread.permuted(j) & period;
+        places[1][at] = spread.level(j) as u32;
+    }
+    places
+}
+
 #[inline(always)]
 fn fastfood_spread_body<const FMA: bool>(
     spread: &Spread,
@@ -136,9 +152,12 @@ fn fastfood_spread_body<const FMA: bool>(
     levels: &[f32],
     z: &mut [f32],
 ) {
-    let period = h.len() - 1;
-    for (j, z) in (first..).zip(z) {
-        *z = levels[spread.level(j)] * h[spread.permuted(j) as usize & period];
+    let period = (h.len() - 1) as u32;
+    for (block, z) in z.chunks_mut(PLACES).enumerate() {
+        let [places, ids] = places(spread, first + (block * PLACES) as u32, period);
+        for ((z, place), id) in z.iter_mut().zip(places).zip(ids) {
+            *z = levels[id as usize] * h[place as usize];
+        }
     }
 }
 
@@ -150,9 +169,12 @@ fn fastfood_gather_body<const FMA: bool>(
     levels: &[f32],
     sums: &mut [f32],
 ) {
-    let period = sums.len() - 1;
-    for (j, z) in (first..).zip(z) {
-        sums[spread.permuted(j) as usize & period] += levels[spread.level(j)] * z;
+    let period = (sums.len() - 1) as u32;
+    for (block, z) in z.chunks(PLACES).enumerate() {
+        let [places, ids] = places(spread, first + (block * PLACES) as u32, period);
+        for ((z, place), id) in z.iter().zip(places).zip(ids) {
+            sums[place as usize] += levels[id as usize] * z;
+        }
     }
 }
 
