@@ -47,12 +47,18 @@ const COLUMNS: usize = 4;
 const CELL: [f64; 2] = [250.0, 230.0];
 /// Left, top, right and bottom of the plot within its cell.
 const AREA: [f64; 4] = [46.0, 34.0, 238.0, 178.0];
-/// Height of the legend below the panels.
-const LEGEND: f64 = 34.0;
+/// Height of the legend below the panels, with one line and for each further one.
+const LEGEND: [f64; 2] = [34.0, 22.0];
 /// 12 points of the font are about this wide a letter.
 const LETTER: f64 = 6.4;
-/// Length of a line in the legend.
+/// Length of a line in the legend, and what lies between two of its entries.
 const KEY: f64 = 26.0;
+const BETWEEN: f64 = 22.0;
+
+/// Width of an entry of the legend.
+fn entry(name: &str) -> f64 {
+    KEY + 8.0 + name.chars().count() as f64 * LETTER
+}
 
 impl Samples {
     /// The figure as SVG.
@@ -65,7 +71,9 @@ impl Samples {
         let columns = self.panels.len().clamp(1, COLUMNS);
         let rows = self.panels.len().div_ceil(COLUMNS).max(1);
         let [width, height] = [columns as f64 * CELL[0], rows as f64 * CELL[1]];
-        let mut picture = Picture::new([width + 12.0, height + LEGEND], INKS[usize::from(dark)][0]);
+        let legend = self.legend(width);
+        let below = LEGEND[0] + LEGEND[1] * legend.len().saturating_sub(1) as f64;
+        let mut picture = Picture::new([width + 12.0, height + below], INKS[usize::from(dark)][0]);
         for (place, panel) in self.panels.iter().enumerate() {
             let corner = [
                 (place % COLUMNS) as f64 * CELL[0],
@@ -73,34 +81,53 @@ impl Samples {
             ];
             Frame::new(panel, corner).draw(&mut picture, panel, dark);
         }
-        self.legend(&mut picture, width, height + 12.0, dark);
+        for (line, methods) in legend.iter().enumerate() {
+            let y = height + 12.0 + LEGEND[1] * line as f64;
+            draw_line(&mut picture, methods, [width, y], dark);
+        }
         picture
     }
 
-    /// Every method once, centred below the panels.
-    fn legend(&self, picture: &mut Picture, width: f64, y: f64, dark: bool) {
+    /// Every method once, in as many lines as the width asks for.
+    fn legend(&self, width: f64) -> Vec<Vec<&str>> {
         let mut methods: Vec<&str> = Vec::new();
-        let curves = self.panels.iter().flat_map(|panel| &panel.curves);
-        for curve in curves {
-            if !methods.contains(&curve.method.as_str()) {
-                methods.push(&curve.method);
+        let mut lines: Vec<Vec<&str>> = Vec::new();
+        let mut taken = f64::INFINITY;
+        for curve in self.panels.iter().flat_map(|panel| &panel.curves) {
+            let name = curve.method.as_str();
+            if methods.contains(&name) {
+                continue;
+            }
+            methods.push(name);
+            taken += BETWEEN + entry(name);
+            match lines.last_mut() {
+                Some(line) if taken <= width => line.push(name),
+                _ => {
+                    taken = entry(name);
+                    lines.push(vec![name]);
+                }
             }
         }
-        let long = |name: &&str| KEY + 8.0 + name.chars().count() as f64 * LETTER + 22.0;
-        let all: f64 = methods.iter().map(long).sum();
-        let mut x = (width - all + 22.0).max(0.0) / 2.0;
-        for name in methods {
-            let colour = method_colour(name, dark);
-            picture
-                .shapes
-                .push(curve_line(vec![[x, y], [x + KEY, y]], colour));
-            picture
-                .shapes
-                .push(spot([x + KEY / 2.0, y], colour, name.into()));
-            let ink = INKS[usize::from(dark)][1];
-            picture.text([x + KEY + 8.0, y + 4.0], Anchor::Start, ink, name);
-            x += long(&name);
-        }
+        lines
+    }
+}
+
+/// A line of the legend, centred.
+fn draw_line(picture: &mut Picture, methods: &[&str], [width, y]: [f64; 2], dark: bool) {
+    let gaps = BETWEEN * methods.len().saturating_sub(1) as f64;
+    let all = methods.iter().map(|name| entry(name)).sum::<f64>() + gaps;
+    let mut x = (width - all).max(0.0) / 2.0;
+    for &name in methods {
+        let colour = method_colour(name, dark);
+        picture
+            .shapes
+            .push(curve_line(vec![[x, y], [x + KEY, y]], colour));
+        picture
+            .shapes
+            .push(spot([x + KEY / 2.0, y], colour, name.into()));
+        let ink = INKS[usize::from(dark)][1];
+        picture.text([x + KEY + 8.0, y + 4.0], Anchor::Start, ink, name);
+        x += entry(name) + BETWEEN;
     }
 }
 
@@ -330,6 +357,24 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 52);
         assert!(svg.contains("<title>full, 100 rows: 56.0 ± 1.5</title>"));
         assert_ne!(svg, figure.svg(true));
+    }
+
+    #[test]
+    fn a_legend_too_wide_for_its_panels_takes_more_lines() {
+        let mut one = panel("sst2");
+        for name in ["adapter", "phm-adapter", "adapter-lowrank"] {
+            let mut curve = one.curves[0].clone();
+            curve.method = name.into();
+            one.curves.push(curve);
+        }
+        let figure = Samples { panels: vec![one] };
+        let lines = figure.legend(CELL[0]);
+        assert!(lines.len() > 1);
+        assert_eq!(lines.concat().len(), 5);
+        for line in lines {
+            let wide: f64 = line.iter().map(|name| entry(name) + BETWEEN).sum();
+            assert!(line.len() == 1 || wide - BETWEEN <= CELL[0], "{line:?}");
+        }
     }
 
     #[test]
