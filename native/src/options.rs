@@ -97,8 +97,7 @@ pub(crate) struct TrainOptions {
     /// Rows per forward pass, up to a batch: takes less memory
     #[arg(long, value_name = "ROWS", help_heading = "Training")]
     pub(crate) micro_batch: Option<usize>,
-    /// Keep only the blocks' inputs of a pass, and run each block again on the way back: less
-    /// memory, more time
+    /// Run each block again on the way back: less memory, more time
     #[arg(
         long,
         num_args = 0,

@@ -20,6 +20,7 @@ Examples:
   compacter bench
   compacter bench --size t5-small --methods adapter,compacter --rounds 10 --device cpu
   compacter bench --size t5-base --methods compacter --weights int8
+  compacter bench --methods frozen,compacter         frozen: layer norms alone, nothing added
   compacter bench --methods all --dimension 1400     the paper's Table 3, with its ratios beside
   compacter bench --size bundled --batch 32 --source 64 --json";
 
@@ -27,11 +28,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A size (t5-large, …), a folder or an id on the Hub
+    /// A size (t5-large, …), a folder or a Hub id
     #[arg(long, value_name = "SIZE|DIR|ID", default_value = "t5-small")]
     size: String,
-    /// Methods, separated by commas, or `all`; `frozen` trains layer norms alone, the least that
-    /// any method with them pays
+    /// Methods, by commas, or `all`
     #[arg(
         long,
         value_name = "NAMES",
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// Rows per forward pass; gradients accumulate over a step
     #[arg(long, value_name = "ROWS")]
     micro_batch: Option<usize>,
-    /// Keep only the blocks' inputs of a pass, and run each block again on the way back
+    /// Run each block again on the way back: less memory, more time
     #[arg(long)]
     activation_checkpointing: bool,
     /// Rounds; each takes one step of every method, in turn
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// f32, f16 or int8 for frozen weights
     #[arg(long, value_name = "TYPE", default_value_t)]
     weights: Storage,
-    /// An array of {method, median_s, min_s, max_s, peak_mib, dispatches, …}
+    /// An array of {method, median_s, min_s, max_s, peak_mib, …}
     #[arg(long)]
     json: bool,
     /// Take some steps of one method and print their costs as JSON
