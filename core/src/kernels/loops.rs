@@ -135,13 +135,12 @@ const PLACES: usize = 64;
 /// it runs in vectors.
 #[inline(always)]
 fn places(spread: &Spread, first: u32, period: u32) -> [[u32; PLACES]; 2] {
-    let mut places = [[0; PLACES]; 2];
-    for at in 0..PLACES {
-        let j = first.wrapping_add(at as u32);
-        places[0][at] = spread.permuted(j) & period;
-        places[1][at] = spread.level(j) as u32;
+    let (mut places, mut ids) = ([0; PLACES], [0; PLACES]);
+    for (j, (place, id)) in (first..).zip(places.iter_mut().zip(&mut ids)) {
+        *place = spread.permuted(j) & period;
+        *id = spread.level(j) as u32;
     }
-    places
+    [places, ids]
 }
 
 #[inline(always)]
