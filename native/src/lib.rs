@@ -15,6 +15,7 @@ mod files;
 mod hub;
 mod interrupt;
 mod memory;
+mod memory_plan;
 mod method_options;
 mod options;
 mod output;

@@ -17,7 +17,7 @@ pub(crate) const METRICS: &str = "metrics.jsonl";
 /// What a run continues from.
 pub(crate) const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The checkpoint before that one.
-pub(crate) const BEFORE: &str = "checkpoint.before.safetensors";
+const BEFORE: &str = "checkpoint.before.safetensors";
 /// A checkpoint that was passed over.
 const DAMAGED: &str = "checkpoint.damaged.safetensors";
 /// The SHA-256 of the first two, as `sha256sum -c` reads them.

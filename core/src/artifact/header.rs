@@ -4,7 +4,7 @@ use crate::method::Method;
 use crate::t5::T5Config;
 use crate::task::Scoring;
 use crate::{Error, Result};
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -98,20 +98,49 @@ impl Header {
     }
 }
 
-/// A safetensors file of f32 tensors with metadata.
+/// A safetensors file of f32 tensors, by name, shape and bytes, with metadata.
 pub(crate) fn write(
     tensors: &[(String, Vec<usize>, Vec<u8>)],
     metadata: HashMap<String, String>,
 ) -> Result<Vec<u8>> {
-    let fail = |e: safetensors::SafeTensorError| Error::file("safetensors", e.to_string());
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        Ok((
-            name.as_str(),
-            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(fail)?,
-        ))
-    });
-    let views = views.collect::<Result<Vec<_>>>()?;
-    safetensors::serialize(views, Some(metadata)).map_err(fail)
+    let mut sorted: Vec<_> = tensors.iter().collect();
+    sorted.sort_by_key(|(name, ..)| name);
+    let shapes = sorted.iter();
+    let shapes = shapes.map(|(name, shape, _)| (name.clone(), shape.clone()));
+    let mut file = front(shapes.collect(), metadata)?;
+    for (.., bytes) in sorted {
+        file.extend_from_slice(bytes);
+    }
+    Ok(file)
+}
+
+/// What stands in front of such a file's numbers, with room for them: all that is missing are the
+/// tensors' bytes in this order, so that no two copies of them need be in memory.
+pub(crate) fn front(
+    tensors: Vec<(String, Vec<usize>)>,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>> {
+    let fail = |e: String| Error::file("safetensors", e);
+    let mut end = 0;
+    let info = |(name, shape): (String, Vec<usize>)| {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        let info = TensorInfo {
+            dtype: Dtype::F32,
+            shape,
+            data_offsets: (start, end),
+        };
+        (name, info)
+    };
+    let infos = tensors.into_iter().map(info).collect();
+    let header = Metadata::new(Some(metadata), infos).map_err(|e| fail(e.to_string()))?;
+    let mut text = serde_json::to_vec(&header).map_err(|e| fail(e.to_string()))?;
+    // The format wants the numbers aligned.
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let mut file = Vec::with_capacity(8 + text.len() + end);
+    file.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    file.append(&mut text);
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ mod share;
 #[cfg(feature = "engine")]
 pub use file::{load, save};
 pub use header::Header;
+#[cfg(feature = "engine")]
+pub(crate) use header::front;
 pub(crate) use header::write;
 pub use merge::mergeable;
 #[cfg(feature = "engine")]

@@ -1,11 +1,10 @@
 //! Loss and gradients, with or without activation checkpointing (Chen et al. 2016): of a pass only
 //! the blocks' inputs are kept, and each block runs again when the way back comes to it.
 
-use super::{Forward, Inputs, Stack, Weights};
+use super::{Forward, Inputs, Stack, Tensors, Weights};
 use crate::Result;
 use crate::data::Batch;
 use burn::tensor::{Gradients, Tensor};
-use std::collections::BTreeMap;
 
 /// A block's input `[rows · length, d_model]` and the dropout site at which it begins.
 struct Kept {
@@ -48,23 +47,24 @@ fn add<const D: usize>(sum: Option<Tensor<D>>, more: Option<Tensor<D>>) -> Optio
     }
 }
 
-/// Gradients of the trained tensors, by name.
-pub(crate) type Sums = BTreeMap<String, Tensor<2>>;
-
 impl Forward<'_> {
-    /// The loss of a batch as [`Self::loss_sum`] has it, divided by `counted`, without a graph; and
-    /// the gradients of the trained tensors.
-    pub fn gradients(&self, batch: &Batch, counted: f64) -> Result<(Tensor<1>, Sums)> {
+    /// The loss of a batch as [`Self::loss_sum`] has it, divided by `counted`, without a graph; the
+    /// gradients of the trained tensors are added to `sums`.
+    pub fn gradients(&self, batch: &Batch, counted: f64, sums: &mut Tensors) -> Result<Tensor<1>> {
         let loss = self.loss_sum(batch)?.div_scalar(counted);
         let mut computed = loss.backward();
-        let mut sums = Sums::new();
-        collect(self.weights, &mut computed, &mut sums);
-        Ok((loss.inner(), sums))
+        collect(self.weights, &mut computed, sums);
+        Ok(loss.inner())
     }
 
     /// [`Self::gradients`] by activation checkpointing: a second pass forward, block by block, for
     /// the memory of one block's activations instead of all blocks'.
-    pub fn checkpointed_gradients(&self, batch: &Batch, counted: f64) -> Result<(Tensor<1>, Sums)> {
+    pub fn checkpointed_gradients(
+        &self,
+        batch: &Batch,
+        counted: f64,
+        sums: &mut Tensors,
+    ) -> Result<Tensor<1>> {
         let inputs = Inputs::new(&batch.source, &batch.mask, batch.rows, self.model.device());
         let frozen = self.weights.frozen();
         let pass = Forward {
@@ -74,12 +74,12 @@ impl Forward<'_> {
         .kept(&inputs, batch)?;
         let mut back = Back {
             forward: self,
-            sums: Sums::new(),
+            sums,
         };
         let (loss, dx) = back.loss(&pass, batch, counted)?;
         let encoded = back.decoder(&pass, batch, &inputs, dx)?;
         back.encoder(&pass, &inputs, encoded)?;
-        Ok((loss, back.sums))
+        Ok(loss)
     }
 
     /// The same pass with another place in its dropout, and nothing projected yet.
@@ -133,7 +133,7 @@ impl Forward<'_> {
 }
 
 /// Takes the trained tensors' gradients out of a graph's.
-fn collect(weights: &Weights, computed: &mut Gradients, sums: &mut Sums) {
+fn collect(weights: &Weights, computed: &mut Gradients, sums: &mut Tensors) {
     for (name, tensor) in &weights.tensors {
         let more = tensor.grad_remove(computed);
         if let Some(sum) = add(sums.remove(name), more) {
@@ -145,7 +145,7 @@ fn collect(weights: &Weights, computed: &mut Gradients, sums: &mut Sums) {
 /// The way back.
 struct Back<'a> {
     forward: &'a Forward<'a>,
-    sums: Sums,
+    sums: &'a mut Tensors,
 }
 
 impl<'a> Back<'a> {
@@ -162,7 +162,7 @@ impl<'a> Back<'a> {
             return Ok(None);
         }
         let mut computed = (y * constant(dy)).sum().backward();
-        collect(self.forward.weights, &mut computed, &mut self.sums);
+        collect(self.forward.weights, &mut computed, self.sums);
         Ok(Some(computed))
     }
 
@@ -179,7 +179,7 @@ impl<'a> Back<'a> {
         let picked = forward.picked(&batch.labels, hidden)?;
         let loss = picked.sum().neg().div_scalar(counted);
         let mut computed = loss.backward();
-        collect(self.forward.weights, &mut computed, &mut self.sums);
+        collect(self.forward.weights, &mut computed, self.sums);
         Ok((loss.inner(), x.grad_remove(&mut computed)))
     }
 
@@ -301,8 +301,10 @@ mod tests {
                 site: 3,
             };
             let forward = || Forward::new(&model, &weights).with_dropout(0.1, key);
-            let (loss, whole) = forward().gradients(&batch(), 5.0).unwrap();
-            let (again, parts) = forward().checkpointed_gradients(&batch(), 5.0).unwrap();
+            let (mut whole, mut parts) = (Tensors::new(), Tensors::new());
+            let loss = forward().gradients(&batch(), 5.0, &mut whole).unwrap();
+            let again = forward().checkpointed_gradients(&batch(), 5.0, &mut parts);
+            let again = again.unwrap();
             assert_eq!(values(loss), values(again), "{name}");
             assert!(whole.keys().eq(parts.keys()), "{name}");
             for (tensor, whole) in whole {

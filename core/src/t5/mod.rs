@@ -43,8 +43,10 @@ pub use loader::{Loader, Slot};
 #[cfg(feature = "engine")]
 pub(crate) use model::upload;
 #[cfg(feature = "engine")]
-pub use model::{T5, Weights};
-pub use plan::{Limits, Pass, Plan};
+pub use model::{T5, Tensors, Weights};
+#[cfg(feature = "engine")]
+pub(crate) use plan::SCORED_ROWS;
+pub use plan::{Limits, Pass, Peak, Plan};
 #[cfg(feature = "engine")]
 pub use projections::{Drawn, Projections};
 pub use storage::Storage;

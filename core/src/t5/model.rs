@@ -169,13 +169,16 @@ impl T5 {
     }
 }
 
+/// Trained tensors, their gradients or their moments by name.
+pub type Tensors = BTreeMap<String, Tensor<2>>;
+
 /// What a method trains: tensors that replace the base's or are added to it.
 #[derive(Debug, Clone)]
 pub struct Weights {
     /// The method; `None` is the untouched base.
     pub method: Option<Method>,
     /// `[out, in]` or `[1, len]`, by the name of the base's tensor or of the method's group.
-    pub tensors: BTreeMap<String, Tensor<2>>,
+    pub tensors: Tensors,
     /// Those of them that are not trained but stay as they were drawn.
     pub fixed: BTreeSet<String>,
     /// The random projections along which the method moves the base's tensors, if it does.

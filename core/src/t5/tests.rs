@@ -389,7 +389,7 @@ fn gradients_are_those_of_the_unpacked_model() {
             let (want_loss, want) = gradients(plain);
             assert!((loss - want_loss).abs() < 1e-5 * want_loss.abs());
             assert_eq!(got.len(), want.len());
-            let largest = |tensors: &crate::train::Tensors| {
+            let largest = |tensors: &crate::t5::Tensors| {
                 let all = tensors
                     .values()
                     .map(|t| block_on(float_values(t.clone())).unwrap());

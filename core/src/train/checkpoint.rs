@@ -1,10 +1,9 @@
 //! A session's whole state as one safetensors file.
 
 use super::Settings;
-use super::optimiser::Tensors;
 use super::session::{Progress, Session};
 use crate::engine::float_values;
-use crate::t5::upload;
+use crate::t5::{Tensors, upload};
 use crate::tensor_file::read_safetensors;
 use crate::{Error, Result, artifact};
 use serde::{Deserialize, Serialize};
@@ -27,24 +26,22 @@ impl Session {
         for (name, tensor) in &self.best.tensors {
             state.insert(format!("best/{name}"), tensor.clone());
         }
-        let mut tensors = Vec::with_capacity(state.len());
-        for (name, tensor) in state {
-            let shape = tensor.dims().to_vec();
-            let values = float_values(tensor).await?;
-            finite(&name, &values, self.trainer.steps())?;
-            tensors.push((
-                name,
-                shape,
-                values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ));
-        }
         let meta = Meta {
             step: self.trainer.steps(),
             settings: self.settings.clone(),
             progress: self.progress.clone(),
         };
         let text = serde_json::to_string(&meta).map_err(|e| Error::Setting(e.to_string()))?;
-        artifact::write(&tensors, HashMap::from([(KEY.to_string(), text)]))
+        let metadata = HashMap::from([(KEY.to_string(), text)]);
+        let shapes = state.iter();
+        let shapes = shapes.map(|(name, tensor)| (name.clone(), tensor.dims().to_vec()));
+        let mut file = artifact::front(shapes.collect(), metadata)?;
+        for (name, tensor) in state {
+            let values = float_values(tensor).await?;
+            finite(&name, &values, self.trainer.steps())?;
+            file.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        }
+        Ok(file)
     }
 
     /// Continues from the bytes of a checkpoint; it must come from the same settings.

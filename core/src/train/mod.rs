@@ -31,7 +31,7 @@ pub use event::{Event, Summary};
 pub use launches::Launches;
 pub use message::{Command, Job, Load, Mistake, Report};
 #[cfg(feature = "engine")]
-pub use optimiser::{Optimiser, Tensors};
+pub use optimiser::Optimiser;
 #[cfg(feature = "engine")]
 pub use predict::{AdapterSet, Predictor};
 pub use projection::{Projection, Side};

@@ -1,11 +1,9 @@
 //! AdamW over the trained tensors, with clipping by the global norm, all on the device.
 
 use crate::kernels::{AdamwStep, adamw};
+use crate::t5::Tensors;
 use burn::tensor::Tensor;
 use std::collections::BTreeMap;
-
-/// Trained tensors, gradients or moments by name.
-pub type Tensors = BTreeMap<String, Tensor<2>>;
 
 /// AdamW and its state per trained tensor; frozen tensors have none.
 #[derive(Debug, Clone)]
@@ -34,17 +32,14 @@ impl Optimiser {
 
     /// The tensors after one step.
     ///
-    /// `max_norm` above 0 scales all gradients down to that global norm.
+    /// All gradients are multiplied by `scale`, `[1, 1]`, where it is given.
     pub fn update(
         &mut self,
         tensors: &Tensors,
         grads: &Tensors,
         lr: f64,
-        max_norm: f64,
+        mut scale: Option<Tensor<2>>,
     ) -> Tensors {
-        let mut scale = (max_norm > 0.0)
-            .then(|| clip_factor(grads, max_norm))
-            .flatten();
         let mut updated = Tensors::new();
         for (name, tensor) in tensors {
             let tensor = tensor.clone().inner();
@@ -89,19 +84,19 @@ fn stack(moments: [Tensor<2>; 2]) -> Tensor<3> {
     Tensor::stack(moments.to_vec(), 0)
 }
 
-/// min(1, max_norm / ‖g‖) as `[1, 1]`, torch's clip_grad_norm_.
+/// ‖g‖ over all gradients together as `[1, 1]`; `None` without gradients.
 ///
 /// Row sums first: one sum over a large tensor would add in the order in which threads finish,
 /// and a resumed run could not be bit-identical.
-fn clip_factor(grads: &Tensors, max_norm: f64) -> Option<Tensor<2>> {
+pub(super) fn global_norm(grads: &Tensors) -> Option<Tensor<2>> {
     let squares = grads
         .values()
         .map(|grad| grad.clone().square().sum_dim(1).sum_dim(0));
     let total = squares.reduce(|sum, square| sum + square)?;
-    Some(
-        (total.sqrt() + 1e-6)
-            .recip()
-            .mul_scalar(max_norm)
-            .clamp_max(1.0),
-    )
+    Some(total.sqrt())
+}
+
+/// min(1, max_norm / ‖g‖), torch's clip_grad_norm_.
+pub(super) fn clip_factor(norm: Tensor<2>, max_norm: f64) -> Tensor<2> {
+    (norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0)
 }

@@ -2,14 +2,11 @@
 
 use crate::data::{Batch, Row, Tokenizer};
 use crate::engine::float_values;
-use crate::t5::{Forward, Inputs, T5, Weights};
+use crate::t5::{Forward, Inputs, SCORED_ROWS, T5, Weights};
 use crate::task::{Example, Scoring, Task};
 use crate::{Error, Result};
 use burn::tensor::{Int, Tensor, TensorData};
 use std::collections::{BTreeMap, HashMap};
-
-/// Rows per forward pass of an evaluation.
-const ROWS: usize = 64;
 
 /// What scoring needs beside the weights.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +129,7 @@ impl Scorer<'_> {
         let (ids, order) = self.encode(sources)?;
         let forward = Forward::new(self.model, self.weights);
         let mut texts = vec![String::new(); sources.len()];
-        for tile in order.chunks(ROWS) {
+        for tile in order.chunks(SCORED_ROWS) {
             let rows: Vec<Row> = tile.iter().map(|&i| row(&ids[i], &[])).collect();
             let batch = Batch::new(&rows.iter().collect::<Vec<_>>());
             let inputs = Inputs::new(&batch.source, &batch.mask, batch.rows, self.model.device());
@@ -160,11 +157,11 @@ fn distinct(rows: &[Example]) -> (Vec<&Example>, Vec<usize>) {
     (asked, place)
 }
 
-/// Runs of sources that have about [`ROWS`] labels together, at least one source each.
+/// Runs of sources that have about [`SCORED_ROWS`] labels together, at least one source each.
 fn tiles(order: &[usize], labels: impl Fn(usize) -> usize) -> Vec<&[usize]> {
     let (mut tiles, mut start, mut pairs) = (Vec::new(), 0, 0);
     for (place, &source) in order.iter().enumerate() {
-        if place > start && pairs + labels(source) > ROWS {
+        if place > start && pairs + labels(source) > SCORED_ROWS {
             tiles.push(&order[start..place]);
             (start, pairs) = (place, 0);
         }

@@ -1,15 +1,20 @@
 //! One optimiser step: forward, backward, clip, AdamW.
 
-use super::optimiser::{Optimiser, Tensors};
+use super::optimiser::{Optimiser, clip_factor, global_norm};
 use crate::data::Batch;
 use crate::engine::float_values;
 use crate::kernels::DropoutKey;
-use crate::t5::{Forward, T5, Weights};
+use crate::t5::{Forward, T5, Tensors, Weights};
 use crate::{Error, Result};
+use burn::tensor::Tensor;
 use std::sync::Arc;
 
 /// Dropout sites that one forward pass may use; micro-batches start at multiples of it.
 const SITES_PER_PASS: u32 = 1 << 16;
+
+fn first(values: &[f32]) -> f64 {
+    f64::from(values.first().copied().unwrap_or(f32::NAN))
+}
 
 /// A base, the weights that train on it, and their optimiser.
 #[derive(Debug, Clone)]
@@ -61,11 +66,17 @@ impl Trainer {
 
     /// Loss (mean over all labels that count) and gradients of micro-batches that form one batch.
     pub async fn gradients(&self, micro: &[Batch]) -> Result<(f64, Tensors)> {
+        let (loss, grads) = self.on_device(micro)?;
+        let loss = float_values(loss).await?;
+        Ok((first(&loss), grads))
+    }
+
+    /// The same, without waiting for the device.
+    fn on_device(&self, micro: &[Batch]) -> Result<(Tensor<1>, Tensors)> {
         let counted: usize = micro.iter().map(Batch::counted).sum();
+        let none = || Error::Setting("no label in this batch counts: its targets are empty".into());
         if counted == 0 {
-            return Err(Error::Setting(
-                "no label in this batch counts: its targets are empty".into(),
-            ));
+            return Err(none());
         }
         let mut grads = Tensors::new();
         let mut losses = Vec::with_capacity(micro.len());
@@ -77,43 +88,37 @@ impl Trainer {
                 site,
             };
             let forward = Forward::new(&self.model, &self.weights).with_dropout(self.dropout, key);
-            let (loss, computed) = match self.activation_checkpointing {
-                true => forward.checkpointed_gradients(batch, counted as f64)?,
-                false => forward.gradients(batch, counted as f64)?,
-            };
-            losses.push(loss);
-            for (name, grad) in computed {
-                let sum = match grads.remove(&name) {
-                    Some(sum) => sum + grad,
-                    None => grad,
-                };
-                grads.insert(name, sum);
-            }
-        }
-        let total = losses.into_iter().reduce(|sum, loss| sum + loss);
-        let loss = match total {
-            Some(total) => float_values(total)
-                .await?
-                .first()
-                .copied()
-                .unwrap_or(f32::NAN),
-            None => f32::NAN,
-        };
-        Ok((f64::from(loss), grads))
-    }
-
-    /// One step; a loss that is not finite changes nothing and is an error.
-    pub async fn step(&mut self, micro: &[Batch], lr: f64) -> Result<f64> {
-        let (loss, grads) = self.gradients(micro).await?;
-        if !loss.is_finite() {
-            return Err(Error::NotFinite {
-                step: self.step + 1,
-                what: format!("the loss is {loss}"),
+            losses.push(match self.activation_checkpointing {
+                true => forward.checkpointed_gradients(batch, counted as f64, &mut grads)?,
+                false => forward.gradients(batch, counted as f64, &mut grads)?,
             });
         }
+        let loss = losses.into_iter().reduce(|sum, loss| sum + loss);
+        Ok((loss.ok_or_else(none)?, grads))
+    }
+
+    /// One step; a loss, or a norm to clip at, that is not finite changes nothing and is an error.
+    pub async fn step(&mut self, micro: &[Batch], lr: f64) -> Result<f64> {
+        let (loss, grads) = self.on_device(micro)?;
+        let norm = (self.max_grad_norm > 0.0)
+            .then(|| global_norm(&grads))
+            .flatten();
+        let mut read = vec![loss];
+        read.extend(norm.clone().map(|norm| norm.reshape([1])));
+        let read = float_values(Tensor::cat(read, 0)).await?;
+        for (what, value) in ["loss", "gradients' norm"].into_iter().zip(&read) {
+            if !value.is_finite() {
+                return Err(Error::NotFinite {
+                    step: self.step + 1,
+                    what: format!("the {what} is {value}"),
+                });
+            }
+        }
+        let loss = first(&read);
+        let scale = norm.map(|norm| clip_factor(norm, self.max_grad_norm));
         let tensors = self
             .optimiser
-            .update(&self.weights.tensors, &grads, lr, self.max_grad_norm);
+            .update(&self.weights.tensors, &grads, lr, scale);
         self.weights.tensors = tensors;
         self.weights = self.weights.tracked();
         self.step += 1;

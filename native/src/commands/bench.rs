@@ -8,7 +8,7 @@ use crate::output;
 use anyhow::{Context, Result};
 use compacter_core::method::{Method, NAMES, Overrides};
 use compacter_core::paper::Cost;
-use compacter_core::t5::{Storage, T5, T5Config};
+use compacter_core::t5::{Pass, Plan, Storage, T5, T5Config};
 use compacter_core::train::Bench;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
@@ -84,6 +84,8 @@ struct Row {
     min_s: f64,
     max_s: f64,
     peak_mib: Option<f64>,
+    /// What `--memory-plan` would say of it, for steps alone and on the CPU.
+    planned_mib: f64,
     dispatches: Option<u64>,
     /// Median ÷ that of `full`, and what the paper's Table 3 has.
     time_ratio: Option<f64>,
@@ -122,6 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     output::say(format!("device: {name}"));
     // Before the timing, so that a child has the memory to itself.
     let costs: Vec<Costs> = methods.iter().map(|m| costs(args, &m.name)).collect();
+    let plans: Vec<f64> = methods.iter().map(|m| planned(args, &config, m)).collect();
     let model = Arc::new(T5::random(config, args.weights, 1, &device)?);
     let benches = methods
         .iter()
@@ -139,9 +142,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         output::say(format!("round {round} of {}", args.rounds));
     }
-    let rows = methods.into_iter().zip(seconds).zip(costs);
+    let rows = methods.into_iter().zip(seconds).zip(costs).zip(plans);
     let mut rows: Vec<Row> = rows
-        .map(|((method, seconds), costs)| row(method.name, seconds, costs))
+        .map(|(((method, seconds), costs), planned_mib)| Row {
+            planned_mib,
+            ..row(method.name, seconds, costs)
+        })
         .collect();
     compare(&mut rows);
     if args.json {
@@ -156,6 +162,19 @@ fn bench(args: &Args, model: Arc<T5>, method: &Method) -> compacter_core::Result
         .with_micro_batches(args.micro_batch.unwrap_or(args.batch))
         .with_activation_checkpointing(args.activation_checkpointing);
     Ok(bench)
+}
+
+/// What steps of this method take on the CPU, in MiB, by [`Plan`].
+fn planned(args: &Args, config: &T5Config, method: &Method) -> f64 {
+    let pass = Pass {
+        rows: args.micro_batch.unwrap_or(args.batch).min(args.batch),
+        source: args.source,
+        target: args.target,
+        dropout: false,
+        activation_checkpointing: args.activation_checkpointing,
+    };
+    let plan = Plan::new(config, method, args.weights, pass);
+    plan.steps() as f64 / f64::from(1 << 20)
 }
 
 /// The named methods, or all, as published but for the dimension of intrinsic-said.
@@ -218,7 +237,7 @@ fn compare(rows: &mut [Row]) {
 
 fn table(rows: &[Row]) -> String {
     let mut head = vec![
-        "method", "median s", "min s", "max s", "peak MiB", "kernels",
+        "method", "median s", "min s", "max s", "peak MiB", "planned", "kernels",
     ];
     let compared = rows.iter().any(|row| row.time_ratio.is_some());
     if compared {
@@ -229,6 +248,7 @@ fn table(rows: &[Row]) -> String {
         let mut line = vec![row.method.clone()];
         line.extend([row.median_s, row.min_s, row.max_s].map(|value| format!("{value:.4}")));
         line.push(row.peak_mib.map_or("?".into(), |peak| format!("{peak:.0}")));
+        line.push(format!("{:.0}", row.planned_mib));
         line.push(row.dispatches.map_or("-".into(), |count| count.to_string()));
         if compared {
             let ratios = [
@@ -327,6 +347,6 @@ mod tests {
         let table = table(&rows);
         let line = table.lines().nth(1).unwrap();
         let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(words[6..], ["0.50", "0.87", "0.25", "0.74"], "{table}");
+        assert_eq!(words[7..], ["0.50", "0.87", "0.25", "0.74"], "{table}");
     }
 }

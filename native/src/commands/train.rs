@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::report::{Report, invocation, quoted};
 use crate::run_dir::{ADAPTER, CONFIG, METRICS, RunDir, SUMMARY};
 use crate::trained::{MadeBy, RunConfig};
-use crate::{data, device, files, interrupt, memory, output};
+use crate::{data, device, files, interrupt, memory, memory_plan, output};
 use anyhow::{Context, Result, anyhow, bail};
 use compacter_core::train::{Event, Session, Summary};
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub(crate) struct Args {
         help_heading = "Output"
     )]
     resume: bool,
+    /// Print the memory that the run will need, and end before it starts
+    #[arg(long, conflicts_with = "resume", help_heading = "Output")]
+    memory_plan: bool,
     /// End with one JSON object on one line of standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -65,6 +68,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         args.options.over(args.config.as_deref())?
     };
     let seeds = seeds(&options)?;
+    if args.memory_plan {
+        return memory_plan::print(&options, args.json);
+    }
     interrupt::listen()?;
     let report = match seeds[..] {
         [_] => train(&options, Start::new(args.resume))?,
@@ -293,7 +299,7 @@ fn drive(session: &mut Session, folder: &RunDir, before: f64) -> Result<(Summary
         }
         if interrupt::asked() && finished.is_none() {
             progress.finish();
-            folder.write_checkpoint(&session.checkpoint()?)?;
+            saved(folder, folder.write_checkpoint(&session.checkpoint()?))?;
             let (step, command) = (session.steps(), resume_command(folder.path()));
             bail!("stopped after step {step}; go on by `{command}`");
         }

@@ -2,6 +2,7 @@
 
 use crate::Desk;
 use compacter_core::data::Tokenizer;
+use compacter_core::method::Method;
 use compacter_core::t5::{Limits, Loader, Pass, Plan, Storage, T5Config};
 use compacter_core::train::{Command, Report};
 use compacter_core::{browser_gpu, cpu_device};
@@ -78,8 +79,11 @@ impl Loading {
             rows: 8,
             source: 128,
             target: 16,
+            dropout: true,
+            activation_checkpointing: false,
         };
-        let plan = Plan::new(&self.config, self.storage, pass);
+        let method = Method::preset("compacter++", &self.config)?;
+        let plan = Plan::new(&self.config, &method, self.storage, pass);
         plan.fits(&Limits {
             max_buffer: bytes(buffer),
             max_binding: bytes(binding),

@@ -1,37 +1,22 @@
-//! The archive around a pickled state dict: where each tensor's bytes lie in the file.
+//! The file around a pickled state dict: where each tensor's bytes lie in it.
 
-use super::pickle;
-use super::tensor::{Storage, Tensor};
+use super::is_torch;
+use super::old::Old;
+use super::pickle::{self, OLD, Tensors};
+use super::tensor::Storage;
+use super::zip::Zipped;
 use crate::tensor_file::{Floats, HostTensors};
 use crate::{Error, Result};
-use flate2::read::DeflateDecoder;
-use rawzip::{
-    CompressionMethod, RECOMMENDED_BUFFER_SIZE, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder,
-    ZipLocator,
-};
 use safetensors::Dtype;
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// How a zip archive begins.
-const ZIP: &[u8] = b"PK\x03\x04";
-/// How `torch.save` began before version 1.6: a pickled number.
-const LEGACY: &[u8] = &[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46];
-/// More entries than the tensors of any T5.
-const MOST_ENTRIES: usize = 1 << 16;
 /// What [`Archive::read`] unpacks at most, in bytes; whole models go tensor by tensor.
 const MOST_BYTES: u64 = 1 << 30;
 /// What it unpacks of a file of any length, and how many times the file's length beside it: numbers
 /// of an adapter hardly compress, those of a bomb do a thousandfold.
 const SMALL_BYTES: u64 = 16 << 20;
 const MOST_PACKED: u64 = 8;
-
-/// Whether a file's first bytes are those of `torch.save`, the old form included.
-pub fn is_torch(first: &[u8]) -> bool {
-    first.starts_with(ZIP) || first.starts_with(LEGACY)
-}
 
 /// A tensor that lies in the file as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,108 +31,65 @@ pub struct Stored {
     pub bytes: Range<u64>,
 }
 
-/// A reader that is asked for bytes at a place.
+/// The numbers of a file, in either form.
 #[derive(Debug)]
-struct Shared<R>(RefCell<R>);
-
-impl<R: Read + Seek> ReaderAt for Shared<R> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
-        let mut reader = self.0.borrow_mut();
-        reader.seek(SeekFrom::Start(offset))?;
-        reader.read(buffer)
-    }
-}
-
-/// One entry of the archive.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    place: ZipArchiveEntryWayfinder,
-    method: CompressionMethod,
-    encrypted: bool,
+enum Numbers<R> {
+    Zipped(Zipped<R>),
+    Old(Old<R>),
 }
 
 /// An open file of `torch.save`, its state dict read and no tensor yet.
 #[derive(Debug)]
 pub struct Archive<R> {
-    zip: ZipArchive<Shared<R>>,
+    numbers: Numbers<R>,
     file: String,
     /// The file's length.
     length: u64,
-    /// By name, below the archive's one folder.
-    entries: BTreeMap<String, Entry>,
-    tensors: Vec<(String, Tensor)>,
+    tensors: Tensors,
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads the archive's directory and its state dict; `file` is for errors.
+    /// Reads the file's directory and its state dict; `file` is for errors.
     pub fn open(mut reader: R, file: &str) -> Result<Self> {
         let mut first = Vec::new();
         let failed = |e: std::io::Error| Error::file(file, e.to_string());
-        let mut head = reader.by_ref().take(LEGACY.len() as u64);
+        let mut head = reader.by_ref().take(OLD.len() as u64);
         head.read_to_end(&mut first).map_err(failed)?;
-        if first == LEGACY {
-            return Err(Error::file(
-                file,
-                "is in the form that torch.save had before version 1.6: load it with torch and \
-                 save it again, best as safetensors",
-            ));
-        }
-        if !first.starts_with(ZIP) {
+        if !is_torch(&first) {
             let message = "is no file of torch.save: it is no zip archive";
             return Err(Error::file(file, message));
         }
-        let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
-        let end = reader.seek(SeekFrom::End(0)).map_err(failed)?;
-        let shared = Shared(RefCell::new(reader));
-        let zip = ZipLocator::new().locate_in_reader(shared, &mut buffer, end);
-        let zip = zip.map_err(|(_, e)| broken(file, e))?;
-        let mut archive = Self {
-            entries: entries(&zip, &mut buffer, file)?,
-            zip,
+        let length = reader.seek(SeekFrom::End(0)).map_err(failed)?;
+        let (numbers, tensors) = if first == OLD {
+            let (old, tensors) = Old::open(reader, length, file)?;
+            (Numbers::Old(old), tensors)
+        } else {
+            let zipped = Zipped::open(reader, length, file)?;
+            let text = zipped.entry("data.pkl", pickle::LONGEST)?;
+            (Numbers::Zipped(zipped), pickle::state_dict(&text, file)?)
+        };
+        Ok(Self {
+            numbers,
             file: file.into(),
-            length: end,
-            tensors: Vec::new(),
-        };
-        archive.check_byte_order()?;
-        let text = archive.entry("data.pkl", pickle::LONGEST)?;
-        archive.tensors = pickle::state_dict(&text, file)?;
-        Ok(archive)
+            length,
+            tensors,
+        })
     }
 
-    fn check_byte_order(&self) -> Result<()> {
-        let name = "byteorder";
-        if self.entries.contains_key(name) && self.entry(name, 16)? != b"little" {
-            let message = "was written on a big-endian machine: save it on a little-endian one";
-            return Err(Error::file(&self.file, message));
+    /// The bytes of a storage that is kept as it is; an error says why not.
+    pub(super) fn data_range(&self, key: &str) -> std::result::Result<Range<u64>, String> {
+        match &self.numbers {
+            Numbers::Zipped(zipped) => zipped.data_range(key),
+            Numbers::Old(old) => old.data_range(key),
         }
-        Ok(())
     }
 
-    /// A whole entry, of at most so many bytes, checked against its checksum.
-    fn entry(&self, name: &str, most: u64) -> Result<Vec<u8>> {
-        let wrong = |why: String| broken(&self.file, format!("`{name}`: {why}"));
-        let entry = self.entries.get(name);
-        let entry = entry.ok_or_else(|| wrong("is not in the archive".into()))?;
-        let found = self.zip.get_entry(entry.place);
-        let found = found.map_err(|e| wrong(e.to_string()))?;
-        let raw = found.reader();
-        let mut bytes = Vec::new();
-        let read = match entry.method {
-            CompressionMethod::STORE => {
-                let checked = found.verifying_reader(raw);
-                checked.take(most + 1).read_to_end(&mut bytes)
-            }
-            CompressionMethod::DEFLATE => {
-                let checked = found.verifying_reader(DeflateDecoder::new(raw));
-                checked.take(most + 1).read_to_end(&mut bytes)
-            }
-            other => return Err(wrong(format!("is packed as {other:?}, expected deflate"))),
-        };
-        read.map_err(|e| wrong(e.to_string()))?;
-        if bytes.len() as u64 > most {
-            return Err(wrong(format!("has more than {most} bytes")));
+    /// A storage's numbers, of at most so many bytes.
+    fn bytes(&self, key: &str, most: u64) -> Result<Vec<u8>> {
+        match &self.numbers {
+            Numbers::Zipped(zipped) => zipped.entry(&format!("data/{key}"), most),
+            Numbers::Old(old) => old.bytes(key),
         }
-        Ok(bytes)
     }
 
     /// Names, types and shapes, in the state dict's order.
@@ -214,7 +156,7 @@ impl<R: Read + Seek> Archive<R> {
                     let expected = storage.bytes().filter(|bytes| *bytes <= left);
                     let expected = expected.ok_or_else(beyond)?;
                     left -= expected;
-                    let bytes = self.entry(&format!("data/{}", storage.key), expected)?;
+                    let bytes = self.bytes(&storage.key, expected)?;
                     if bytes.len() as u64 != expected {
                         let (have, numbers) = (bytes.len(), storage.elements);
                         let message =
@@ -232,78 +174,12 @@ impl<R: Read + Seek> Archive<R> {
         }
         Ok(found)
     }
-
-    /// The bytes of a storage's entry that is kept as it is; an error says why not.
-    fn data_range(&self, key: &str) -> std::result::Result<Range<u64>, String> {
-        let name = format!("data/{key}");
-        let entry = self.entries.get(&name);
-        let entry = entry.ok_or_else(|| format!("the archive has no `{name}`"))?;
-        if entry.method != CompressionMethod::STORE || entry.encrypted {
-            return Err(format!(
-                "`{name}` is compressed or encrypted, so that it cannot be read alone: save the \
-                 model with torch.save or as safetensors"
-            ));
-        }
-        let found = self.zip.get_entry(entry.place);
-        let (start, end) = found
-            .map_err(|e| format!("`{name}`: {e}"))?
-            .compressed_data_range();
-        match start <= end && end <= self.zip.directory_offset() {
-            true => Ok(start..end),
-            false => Err(format!("`{name}` ends behind the archive's data")),
-        }
-    }
-}
-
-/// The archive's directory, without the name of the one folder that all lies in.
-fn entries<R: Read + Seek>(
-    zip: &ZipArchive<Shared<R>>,
-    buffer: &mut [u8],
-    file: &str,
-) -> Result<BTreeMap<String, Entry>> {
-    let mut all = BTreeMap::new();
-    let mut records = zip.entries(buffer);
-    while let Some(record) = records.next_entry().map_err(|e| broken(file, e))? {
-        let path = record.file_path();
-        let name = String::from_utf8_lossy(path.as_ref()).into_owned();
-        let entry = Entry {
-            place: record.wayfinder(),
-            method: record.compression_method(),
-            encrypted: record.flags().is_encrypted(),
-        };
-        if all.insert(name.clone(), entry).is_some() {
-            return Err(Error::file(file, format!("has two entries `{name}`")));
-        }
-        if all.len() > MOST_ENTRIES {
-            let message = format!("has more than {MOST_ENTRIES} entries");
-            return Err(Error::file(file, message));
-        }
-    }
-    if all.len() as u64 != zip.entries_hint() {
-        return Err(broken(file, "its directory is not whole"));
-    }
-    let mut roots = all.keys().filter_map(|name| name.strip_suffix("data.pkl"));
-    let plain = |root: &&str| root.is_empty() || root.find('/') == Some(root.len() - 1);
-    let root = match (roots.next().filter(plain), roots.next()) {
-        (Some(root), None) => root.to_string(),
-        (None, _) => {
-            let message = "is no file of torch.save: the archive has no data.pkl";
-            return Err(Error::file(file, message));
-        }
-        _ => return Err(Error::file(file, "has more than one data.pkl")),
-    };
-    let below = |(name, entry): (String, Entry)| Some((name.strip_prefix(&root)?.into(), entry));
-    Ok(all.into_iter().filter_map(below).collect())
-}
-
-fn broken(file: &str, why: impl std::fmt::Display) -> Error {
-    let message = format!("not a whole file of torch.save ({why}): fetch or copy it again");
-    Error::file(file, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rawzip::CompressionMethod;
     use std::io::Cursor;
 
     /// An adapter as the AdapterHub library pickles it.
@@ -443,10 +319,8 @@ mod tests {
     }
 
     #[test]
-    fn the_old_form_is_refused_in_words() {
-        let old = [LEGACY, &[0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]].concat();
-        assert!(is_torch(&old));
-        assert!(error(&old).contains("before version 1.6"));
+    fn what_is_no_file_of_torch_is_said() {
+        assert!(error(OLD).contains("cut off"));
         assert!(error(b"PK\x03\x04").contains("not a whole file"));
         assert!(error(b"hello").contains("no zip archive"));
     }

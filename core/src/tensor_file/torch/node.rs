@@ -41,11 +41,13 @@ impl Global {
 
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    /// None, a truth value, a float: nothing that a tensor is made of.
+    /// None or a float: nothing that a tensor is made of.
     Plain,
+    Truth(bool),
     Int(i64),
     Text(String),
     Tuple(Vec<Id>),
+    List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Global(Global),
     Storage(Storage),
@@ -56,9 +58,11 @@ impl Node {
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Self::Plain => "a plain value",
+            Self::Truth(_) => "a truth value",
             Self::Int(_) => "a number",
             Self::Text(_) => "a text",
             Self::Tuple(_) => "a tuple",
+            Self::List(_) => "a list",
             Self::Dict(_) => "a dictionary",
             Self::Global(_) => "a name",
             Self::Storage(_) => "a storage",
