@@ -56,6 +56,7 @@ pub mod packing;
 pub mod paper;
 pub mod random;
 pub mod report;
+pub mod run_file;
 pub mod sweep;
 pub mod t5;
 pub mod task;

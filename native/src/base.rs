@@ -3,17 +3,19 @@
 use crate::failure::usage;
 use crate::files;
 use crate::hub::{Hub, Snapshot, is_id};
-use crate::shards::{self, WEIGHTS};
 use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
-use compacter_core::tensor_file::is_torch;
+use compacter_core::tensor_file::{self, is_torch};
 use compacter_core::{Device, Error};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+/// The forms of weights that are read, the one to take first: the file, or an index of several.
+pub(crate) const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
 /// The name of the bundled model.
 pub(crate) const BUNDLED: &str = "bundled";
@@ -180,16 +182,20 @@ pub(crate) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
             return Ok(vec![single]);
         }
         if index.is_file() {
-            return indexed(dir, &index);
+            return Ok(shards(&index)?
+                .into_iter()
+                .map(|name| dir.join(name))
+                .collect());
         }
     }
     // Its absence is reported by whoever opens it.
     Ok(vec![dir.join(WEIGHTS[0])])
 }
 
-fn indexed(dir: &Path, index: &Path) -> Result<Vec<PathBuf>> {
-    let names = shards::names(index)?;
-    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+/// The files that an index names.
+pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>> {
+    let name = index.display().to_string();
+    Ok(tensor_file::shards(&files::read(index)?, &name)?)
 }
 
 /// The sizes that `params` and `bench` go by: a published size, `bundled`, a folder, or the id of a

@@ -25,7 +25,6 @@ mod progress;
 mod records;
 mod report;
 mod run_dir;
-mod shards;
 mod sweep;
 mod trained;
 

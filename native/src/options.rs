@@ -6,7 +6,9 @@ use crate::method_options::MethodOptions;
 use anyhow::{Context, Result};
 use clap::Args;
 use compacter_core::Error;
-use compacter_core::method::Method;
+use compacter_core::method::{Method, NAMES};
+use compacter_core::nearest::suggestion;
+use compacter_core::run_file::{self, Options};
 use compacter_core::t5::{Storage, T5Config};
 use compacter_core::task::{Scoring, Task};
 use compacter_core::train::Settings;
@@ -164,6 +166,21 @@ pub(crate) fn option_names() -> Result<Vec<String>> {
         .collect())
 }
 
+/// What is wrong with one value of one key.
+pub(crate) fn check(key: &str, value: &Value) -> std::result::Result<(), String> {
+    let mut one = Options::new();
+    one.insert(key.into(), value.clone());
+    let options: TrainOptions =
+        serde_json::from_value(Value::Object(one)).map_err(|e| e.to_string())?;
+    match options.method {
+        Some(method) if !NAMES.contains(&method.as_str()) => {
+            let known = suggestion(&method, NAMES);
+            Err(format!("unknown method `{method}`: {known}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl DataOptions {
     /// These options, and where one is not given that of `other`.
     pub(crate) fn over(self, other: Self) -> Self {
@@ -201,25 +218,7 @@ impl TrainOptions {
         let name = path.display().to_string();
         let text = String::from_utf8(files::read(path)?)
             .map_err(|_| Error::file(&name, "is not UTF-8"))?;
-        let table: toml::Table = toml::from_str(&text).map_err(|e| {
-            let start = e.span().map_or(0, |span| span.start);
-            let line = text
-                .bytes()
-                .take(start)
-                .filter(|byte| *byte == b'\n')
-                .count()
-                + 1;
-            Error::line(&name, line, e.message())
-        })?;
-        let Value::Object(mut merged) = serde_json::to_value(table)? else {
-            return Err(Error::file(name, "is not a table").into());
-        };
-        let known = object(&Self::default())?;
-        if let Some(key) = merged.keys().find(|key| !known.contains_key(*key)) {
-            let names: Vec<&str> = known.keys().map(String::as_str).collect();
-            let message = format!("unknown key `{key}`; known are {}", names.join(", "));
-            return Err(Error::file(name, message).into());
-        }
+        let mut merged = run_file::read(&text, &name, &option_names()?, &check)?;
         for (key, value) in object(self)?
             .into_iter()
             .filter(|(_, value)| !value.is_null())
@@ -325,7 +324,10 @@ mod tests {
         let unknown = from_toml("learning-rate = 1", &flags)
             .unwrap_err()
             .to_string();
-        assert!(unknown.contains("unknown key `learning-rate`"), "{unknown}");
+        assert!(
+            unknown.contains("run.toml:1: unknown key `learning-rate`"),
+            "{unknown}"
+        );
         let broken = from_toml("lr = 1\nsteps = = 2", &flags)
             .unwrap_err()
             .to_string();

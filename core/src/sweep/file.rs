@@ -2,9 +2,9 @@
 
 use crate::method::NAMES;
 use crate::nearest::suggestion;
+use crate::run_file::{Check, Entry, entries};
 use crate::{Error, Result};
-use serde_json::{Map, Value};
-use toml::de::{DeTable, DeValue};
+use serde_json::Value;
 
 /// The value of `method` that stands for every method there is.
 pub const ALL: &str = "all";
@@ -20,9 +20,6 @@ const REFUSED: [(&str, &str); 2] = [
         "a device belongs to the machine, not to the runs: give --device",
     ),
 ];
-
-/// The options of a run, under their names in a `train` file.
-pub type Options = Map<String, Value>;
 
 /// One key of the file with its values.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,26 +47,15 @@ impl Sweep {
     ///
     /// # Errors
     /// The line, the key and, where one is near, the name that was meant.
-    pub fn parse(
-        text: &str,
-        file: &str,
-        known: &[String],
-        check: &dyn Fn(&str, &Value) -> std::result::Result<(), String>,
-    ) -> Result<Self> {
-        let line = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
-        let table = DeTable::parse(text).map_err(|e| {
-            let start = e.span().map_or(0, |span| span.start);
-            Error::line(file, line(start), e.message())
-        })?;
-        let mut entries: Vec<_> = table.get_ref().iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start);
+    pub fn parse(text: &str, file: &str, known: &[String], check: Check<'_>) -> Result<Self> {
         let mut sweep = Self::default();
-        for (name, value) in entries {
-            let key = name.get_ref().as_ref();
-            let wrong = |message: String| Error::line(file, line(name.span().start), message);
-            let values =
-                values(value.get_ref()).map_err(|problem| wrong(format!("`{key}`: {problem}")))?;
-            match key {
+        for Entry { key, line, value } in entries(text, file)? {
+            let wrong = |message: String| Error::line(file, line, message);
+            let values = match value {
+                Value::Array(values) => values,
+                value => vec![value],
+            };
+            match key.as_str() {
                 OUT => {
                     sweep.out = Some(one_text(&values).map_err(|e| wrong(format!("`{key}`: {e}")))?)
                 }
@@ -78,7 +64,7 @@ impl Sweep {
                 }
                 _ => sweep
                     .axes
-                    .push(axis(key, values, known, check).map_err(wrong)?),
+                    .push(axis(&key, values, known, check).map_err(wrong)?),
             }
         }
         Ok(sweep)
@@ -103,7 +89,7 @@ fn axis(
     key: &str,
     values: Vec<Value>,
     known: &[String],
-    check: &dyn Fn(&str, &Value) -> std::result::Result<(), String>,
+    check: Check<'_>,
 ) -> std::result::Result<Axis, String> {
     if let Some((_, way_out)) = REFUSED.iter().find(|(name, _)| *name == key) {
         return Err(format!("`{key}` cannot be set in a sweep: {way_out}"));
@@ -129,32 +115,6 @@ fn axis(
         key: key.into(),
         values,
     })
-}
-
-/// A scalar as a list of one.
-fn values(value: &DeValue<'_>) -> std::result::Result<Vec<Value>, String> {
-    match value {
-        DeValue::Array(values) => values.iter().map(|value| scalar(value.get_ref())).collect(),
-        value => Ok(vec![scalar(value)?]),
-    }
-}
-
-fn scalar(value: &DeValue<'_>) -> std::result::Result<Value, String> {
-    let number = |text: String| match text.replace('_', "") {
-        text if text.contains(['.', 'e', 'E']) && !text.starts_with("0x") => {
-            text.parse::<f64>().ok().map(Value::from)
-        }
-        text => text.parse::<i64>().ok().map(Value::from),
-    };
-    let known = match value {
-        DeValue::String(text) => Some(Value::from(text.as_ref())),
-        DeValue::Boolean(value) => Some(Value::from(*value)),
-        DeValue::Integer(integer) => number(integer.to_string()),
-        DeValue::Float(float) => number(float.to_string()).filter(|value| !value.is_null()),
-        _ => None,
-    };
-    known
-        .ok_or_else(|| "expected a text, a decimal number, true or false, or a list of them".into())
 }
 
 fn texts(values: &[Value]) -> std::result::Result<Vec<String>, String> {

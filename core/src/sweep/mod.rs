@@ -14,7 +14,7 @@ mod shard;
 
 pub use estimate::{Measured, estimate};
 pub use export::{Scheduler, script};
-pub use file::{ALL, Axis, Options, Sweep};
+pub use file::{ALL, Axis, Sweep};
 pub use identity::hash;
 pub use points::Point;
 pub use presets::{LOW_RESOURCE_SAMPLES, LOW_RESOURCE_SEEDS, Reproduce};

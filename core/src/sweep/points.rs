@@ -1,7 +1,8 @@
 //! From lists to runs: the product of all axes.
 
-use super::{Options, Sweep};
+use super::Sweep;
 use crate::method::{Method, Overrides};
+use crate::run_file::Options;
 use crate::t5::T5Config;
 use crate::{Error, Result};
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Files of tensors: safetensors, and what `torch.save` writes.
 
 mod floats;
+mod index;
 mod list;
 mod torch;
 
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 pub(crate) use floats::{Floats, not_whole, read_safetensors};
+pub use index::shards;
 pub use list::{Entry, Listing, list};
 pub use torch::{Archive, Stored, is_torch};
 

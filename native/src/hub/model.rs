@@ -3,7 +3,7 @@
 use super::Snapshot;
 use super::place::{Listing, Place};
 use crate::base::{CONFIG, TOKENIZER};
-use crate::shards::{self, WEIGHTS};
+use crate::base::{WEIGHTS, shards};
 use anyhow::{Result, bail};
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub(super) fn fetch(place: &Place) -> Result<Snapshot> {
     }
     let path = place.fetch(&listing.commit, &file)?;
     if file != weights {
-        for shard in shards::names(&path)? {
+        for shard in shards(&path)? {
             place.fetch(&listing.commit, &shard)?;
         }
     }
@@ -59,7 +59,7 @@ fn missing(folder: &Path) -> Option<String> {
         let index = index_of(weights);
         if !lacks(&index) {
             // An index that cannot be read is told of when it is fetched, or read, again.
-            let Ok(names) = shards::names(&folder.join(&index)) else {
+            let Ok(names) = shards(&folder.join(&index)) else {
                 return Some(index);
             };
             return names.into_iter().find(|name| lacks(name));

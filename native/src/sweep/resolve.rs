@@ -2,13 +2,11 @@
 
 use crate::base::Base;
 use crate::failure::usage;
-use crate::options::{DataOptions, TrainOptions, option_names};
+use crate::options::{DataOptions, TrainOptions, check, option_names};
 use crate::{data, files};
 use anyhow::{Context, Result};
 use compacter_core::Error;
-use compacter_core::method::NAMES;
-use compacter_core::nearest::suggestion;
-use compacter_core::sweep::{Options, Point, Shard, Sweep, hash};
+use compacter_core::sweep::{Point, Shard, Sweep, hash};
 use compacter_core::t5::T5Config;
 use compacter_core::task::Task;
 use compacter_core::train::Settings;
@@ -77,21 +75,6 @@ pub(crate) fn read(path: &Path, place: &Place) -> Result<(Sweep, PathBuf)> {
         (None, None) => Path::new("runs").join(stem),
     };
     Ok((sweep, out))
-}
-
-/// What is wrong with one value of one key.
-fn check(key: &str, value: &Value) -> std::result::Result<(), String> {
-    let mut one = Options::new();
-    one.insert(key.into(), value.clone());
-    let options: TrainOptions =
-        serde_json::from_value(Value::Object(one)).map_err(|e| e.to_string())?;
-    match options.method {
-        Some(method) if !NAMES.contains(&method.as_str()) => {
-            let known = suggestion(&method, NAMES);
-            Err(format!("unknown method `{method}`: {known}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Every run of a sweep; `wanted` says by the beginning of its name whether one is needed at all,
