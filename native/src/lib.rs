@@ -21,6 +21,7 @@ mod options;
 mod output;
 mod plain;
 mod png;
+mod profile;
 mod progress;
 mod records;
 mod report;

@@ -4,12 +4,14 @@
 //! text from the same numbers.
 
 mod colours;
+mod growth;
 mod names;
 mod pareto;
 mod picture;
 mod samples;
 
 pub use colours::{ACCENT, method_colour};
+pub use growth::{Chart, Cost, Grown, Growth};
 pub use names::{Label, place_names};
 pub use pareto::{Dot, Pareto};
 pub use picture::{Anchor, Picture, Shape};

@@ -117,6 +117,27 @@ impl<B: KernelBackend> Backward<B, 1> for Dropout {
 }
 
 #[derive(Debug)]
+struct Linear;
+
+impl<B: KernelBackend> Backward<B, 2> for Linear {
+    /// x where w has a gradient, w where x has.
+    type State = [Option<FloatTensor<B>>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [for_x, for_w] = ops.parents;
+        let [x, w] = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        if let (Some(node), Some(x)) = (for_w, x) {
+            let transposed = B::float_transpose(grad.clone());
+            grads.register::<B>(node.id, B::float_matmul(transposed, x));
+        }
+        if let (Some(node), Some(w)) = (for_x, w) {
+            grads.register::<B>(node.id, B::float_matmul(grad, w));
+        }
+    }
+}
+
+#[derive(Debug)]
 struct PackedLinear;
 
 impl<B: KernelBackend> Backward<B, 1> for PackedLinear {
@@ -274,6 +295,20 @@ impl<B: KernelBackend, C: CheckpointStrategy> KernelBackend for Autodiff<B, C> {
                 prepared.finish((levels, spread), z)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(B::fastfood_spread(h, levels, spread)),
+        }
+    }
+
+    fn plain_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        let tracked = [x.is_tracked(), w.is_tracked()];
+        let nodes = [x.node(), w.node()];
+        let prepared = Linear.prepare::<C>(nodes).compute_bound().stateful();
+        let [x, w] = [x, w].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let state = [tracked[1].then(|| x.clone()), tracked[0].then(|| w.clone())];
+                prepared.finish(state, B::plain_linear(x, w))
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::plain_linear(x, w)),
         }
     }
 

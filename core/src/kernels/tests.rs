@@ -3,7 +3,7 @@
 use super::*;
 use crate::random::Stream;
 use crate::{block_on, cpu_device, float_values, gpu_device};
-use burn::tensor::{Device, DeviceKind, TensorData};
+use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 
 /// The CPU, and wgpu unless `COMPACTER_GPU=skip`.
 pub(super) fn devices() -> Vec<(&'static str, Device)> {
@@ -384,6 +384,45 @@ fn dropout_is_bit_equal_everywhere_and_in_backward() {
         assert_eq!(bits(&mask), bits(&twin::dropout(&ones, 0.1, key)), "{name}");
         let other = dropout(x, 0.1, DropoutKey { step: 4, ..key });
         assert_ne!(bits(&read(other)), bits(&want), "{name}");
+    }
+}
+
+#[test]
+fn a_linear_is_the_transposed_product_with_its_gradients() {
+    let mut stream = Stream::new(8, "linear");
+    let [x, w, dy] = [(5, 7), (3, 7), (5, 3)].map(|(a, b)| random(&mut stream, a * b, 1.0));
+    for (name, device) in devices() {
+        let leaf = |values: &[f32], shape: [usize; 2]| {
+            let data = TensorData::new(values.to_vec(), shape);
+            Tensor::<2>::from_data(data, &device)
+        };
+        let dy = || leaf(&dy, [5, 3]);
+        // Which of the two has a gradient decides what is kept.
+        for tracked in [[true, true], [true, false], [false, true]] {
+            let leaves = || {
+                let [a, b] = [leaf(&x, [5, 7]), leaf(&w, [3, 7])];
+                let track = |tensor: Tensor<2>, wanted| match wanted {
+                    true => tensor.require_grad(),
+                    false => tensor,
+                };
+                [track(a, tracked[0]), track(b, tracked[1])]
+            };
+            let gradients = |[x, w]: [Tensor<2>; 2], y: Tensor<2>| {
+                let grads = (y.clone() * dy()).sum().backward();
+                [Some(y.inner()), x.grad(&grads), w.grad(&grads)]
+            };
+            let [a, b] = leaves();
+            let ours = gradients([a.clone(), b.clone()], linear(a, b));
+            let [a, b] = leaves();
+            let burns = gradients([a.clone(), b.clone()], a.matmul(b.transpose()));
+            for (ours, burns) in ours.into_iter().zip(burns) {
+                assert_eq!(ours.is_some(), burns.is_some(), "{name}");
+                if let (Some(ours), Some(burns)) = (ours, burns) {
+                    assert_eq!(ours.dims(), burns.dims());
+                    compare(name, &read(ours), &wide(&read(burns)), 1e-6);
+                }
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::attention::{Heads, causal_mask, padding_mask};
 use super::layers::{activate, by_rows};
 use super::{Stack, T5, Weights};
 use crate::Result;
-use crate::kernels::{DropoutKey, dropout, rms_norm};
+use crate::kernels::{DropoutKey, dropout, linear, rms_norm};
 use crate::method::PROMPT;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use std::cell::{Cell, RefCell};
@@ -126,7 +126,7 @@ impl<'a> Forward<'a> {
     /// [`Self::linear`] without a bias.
     fn product(&self, x: Tensor<2>, name: &str) -> Result<Tensor<2>> {
         match self.own(name)? {
-            Some(tensor) => Ok(x.matmul(tensor.transpose())),
+            Some(tensor) => Ok(linear(x, tensor)),
             None => self.model.linear(name, x),
         }
     }
@@ -362,7 +362,7 @@ impl<'a> Forward<'a> {
         // A trained table serves here too; one that moves along a projection moves at the inputs
         // alone, as in the published code.
         let logits = match self.weights.tensors.get(TABLE) {
-            Some(table) => scaled.matmul(table.clone().transpose()),
+            Some(table) => linear(scaled, table.clone()),
             None => self.model.linear(TABLE, scaled)?,
         };
         Ok(self.biased(logits, HEAD))

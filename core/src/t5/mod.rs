@@ -46,7 +46,7 @@ pub(crate) use model::upload;
 pub use model::{T5, Tensors, Weights};
 #[cfg(feature = "engine")]
 pub(crate) use plan::SCORED_ROWS;
-pub use plan::{Limits, Pass, Peak, Plan};
+pub use plan::{Limits, Pass, Peak, Plan, products};
 #[cfg(feature = "engine")]
 pub use projections::{Drawn, Projections};
 pub use storage::Storage;

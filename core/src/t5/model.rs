@@ -1,7 +1,7 @@
 //! A loaded base, and the trained tensors laid over it.
 
 use super::{Projections, Storage, T5Config};
-use crate::kernels::Packed;
+use crate::kernels::{Packed, linear};
 use crate::method::Method;
 use crate::packing::{Packer, Packing};
 use crate::{Error, Result};
@@ -73,7 +73,7 @@ impl Weight {
     /// `x W^T` for a matrix `[out, in]`; `x: [rows, in]`.
     fn linear(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Plain(tensor) => x.matmul(tensor.clone().transpose()),
+            Self::Plain(tensor) => linear(x, tensor.clone()),
             Self::Packed(packed) => packed.linear(x),
         }
     }

@@ -1,6 +1,9 @@
 //! What training takes of a device, by arithmetic alone: said before anything is fetched.
 
 mod kept;
+mod work;
+
+pub use work::products;
 
 use super::{Stack, Storage, T5Config};
 use crate::method::{BaseTrains, Method};

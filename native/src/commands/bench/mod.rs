@@ -1,17 +1,20 @@
 //! `compacter bench`: training steps on random weights, methods in turn.
 
+mod costs;
+mod growth;
+mod profiled;
+
 use crate::base::sizes;
 use crate::device;
 use crate::failure::usage;
-use crate::memory::high_water_mark;
 use crate::output;
-use anyhow::{Context, Result};
-use compacter_core::method::{Method, NAMES, Overrides};
+use anyhow::Result;
+use compacter_core::method::{Layer, Method, NAMES, Overrides};
 use compacter_core::paper::Cost;
-use compacter_core::t5::{Pass, Plan, Storage, T5, T5Config};
+use compacter_core::t5::{Storage, T5, T5Config};
 use compacter_core::train::Bench;
-use serde::{Deserialize, Serialize};
-use std::process::{Command, Stdio};
+use costs::{Costs, costs, measure_costs, planned};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,10 +25,12 @@ Examples:
   compacter bench --size t5-base --methods compacter --weights int8
   compacter bench --methods frozen,compacter         frozen: layer norms alone, nothing added
   compacter bench --methods all --dimension 1400     the paper's Table 3, with its ratios beside
+  compacter bench --profile --device cpu             time by kind of operation (Linux)
+  compacter bench --vary batch=2,4,8 --vary n=2,4,8 --methods compacter --figure growth.svg
   compacter bench --size bundled --batch 32 --source 64 --json";
 
 /// Time training steps on random weights
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// A size (t5-large, …), a folder or a Hub id
@@ -42,6 +47,15 @@ pub(crate) struct Args {
     /// Numbers that all weights follow in intrinsic-said [default: 20000]
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
+    /// Terms of the sum in hypercomplex methods [default: each one's]
+    #[arg(long, value_name = "N")]
+    n: Option<usize>,
+    /// Rank of factors [default: each method's]
+    #[arg(long, value_name = "RANK")]
+    rank: Option<usize>,
+    /// Width between an adapter's projections [default: each method's]
+    #[arg(long, value_name = "WIDTH")]
+    bottleneck: Option<usize>,
     /// Rows per step
     #[arg(long, value_name = "ROWS", default_value_t = 8)]
     batch: usize,
@@ -66,6 +80,15 @@ pub(crate) struct Args {
     /// f32, f16 or int8 for frozen weights
     #[arg(long, value_name = "TYPE", default_value_t)]
     weights: Storage,
+    /// The processor's time by kind of operation (Linux)
+    #[arg(long)]
+    profile: bool,
+    /// Costs by batch, source, target, size, n, rank or bottleneck
+    #[arg(long, value_name = "NAME=VALUES", conflicts_with = "profile")]
+    vary: Vec<String>,
+    /// Draw what --vary measured beside what counting gives, as SVG
+    #[arg(long, value_name = "FILE", requires = "vary")]
+    figure: Option<std::path::PathBuf>,
     /// An array of {method, median_s, min_s, max_s, peak_mib, …}
     #[arg(long)]
     json: bool,
@@ -95,13 +118,6 @@ struct Row {
     paper_memory_ratio: Option<f64>,
 }
 
-/// Peak memory of a step (of the process, or of a GPU's pool) and kernels launched (GPU only).
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Costs {
-    peak_mib: Option<f64>,
-    dispatches: Option<u64>,
-}
-
 /// Times and prints.
 pub(crate) fn run(args: &Args) -> Result<()> {
     for (name, value) in [
@@ -115,6 +131,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             return Err(usage(format!("--{name} 0: it must be at least 1")));
         }
     }
+    if !args.vary.is_empty() {
+        return growth::grow(args);
+    }
     let config = sizes(&args.size)?;
     let methods = methods(args, &config)?;
     if args.measure_costs {
@@ -122,6 +141,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let (device, name) = device::open(&args.device)?;
     output::say(format!("device: {name}"));
+    if args.profile {
+        return profiled::profile(args, &config, &methods, &device);
+    }
     // Before the timing, so that a child has the memory to itself.
     let costs: Vec<Costs> = methods.iter().map(|m| costs(args, &m.name)).collect();
     let plans: Vec<f64> = methods.iter().map(|m| planned(args, &config, m)).collect();
@@ -164,19 +186,6 @@ fn bench(args: &Args, model: Arc<T5>, method: &Method) -> compacter_core::Result
     Ok(bench)
 }
 
-/// What steps of this method take on the CPU, in MiB, by [`Plan`].
-fn planned(args: &Args, config: &T5Config, method: &Method) -> f64 {
-    let pass = Pass {
-        rows: args.micro_batch.unwrap_or(args.batch).min(args.batch),
-        source: args.source,
-        target: args.target,
-        dropout: false,
-        activation_checkpointing: args.activation_checkpointing,
-    };
-    let plan = Plan::new(config, method, args.weights, pass);
-    plan.steps() as f64 / f64::from(1 << 20)
-}
-
 /// The named methods, or all, as published but for the dimension of intrinsic-said.
 fn methods(args: &Args, config: &T5Config) -> compacter_core::Result<Vec<Method>> {
     let names: Vec<&str> = match args.methods.as_slice() {
@@ -191,8 +200,17 @@ fn methods(args: &Args, config: &T5Config) -> compacter_core::Result<Vec<Method>
                 ..Method::resolve("adapter", config, &Overrides::default())?
             });
         }
+        let adapters = Method::preset(name, config)
+            .ok()
+            .and_then(|method| method.adapters);
+        let layer = adapters.as_ref().map(|adapters| adapters.layer);
+        let ranked = matches!(layer, Some(Layer::Lphm { .. } | Layer::LowRank { .. }));
+        let hypercomplex = layer.is_some_and(|layer| layer.rule().is_some());
         let overrides = Overrides {
             dimension: args.dimension.filter(|_| name == "intrinsic-said"),
+            n: args.n.filter(|_| hypercomplex),
+            rank: args.rank.filter(|_| ranked),
+            bottleneck: args.bottleneck.filter(|_| layer.is_some()),
             ..Overrides::default()
         };
         Method::resolve(name, config, &overrides)
@@ -200,15 +218,20 @@ fn methods(args: &Args, config: &T5Config) -> compacter_core::Result<Vec<Method>
     names.into_iter().map(method).collect()
 }
 
-fn row(method: String, mut seconds: Vec<f64>, costs: Costs) -> Row {
+/// The median, the fastest and the slowest.
+fn spread(mut seconds: Vec<f64>) -> [f64; 3] {
     seconds.sort_by(f64::total_cmp);
     let at = |index: usize| seconds.get(index).copied().unwrap_or(f64::NAN);
     let middle = seconds.len() / 2;
-    let median_s = match seconds.len() % 2 {
+    let median = match seconds.len() % 2 {
         0 => (at(middle.saturating_sub(1)) + at(middle)) / 2.0,
         _ => at(middle),
     };
-    let (min_s, max_s) = (at(0), at(seconds.len().saturating_sub(1)));
+    [median, at(0), at(seconds.len().saturating_sub(1))]
+}
+
+fn row(method: String, seconds: Vec<f64>, costs: Costs) -> Row {
+    let [median_s, min_s, max_s] = spread(seconds);
     Row {
         method,
         median_s,
@@ -264,55 +287,6 @@ fn table(rows: &[Row]) -> String {
         table.push(line);
     }
     output::columns(&table)
-}
-
-/// What a step of one method takes, measured in a process of its own: a process's high-water mark
-/// and a GPU's memory pool know no methods. Unknown where that process cannot tell.
-fn costs(args: &Args, method: &str) -> Costs {
-    let run = || {
-        let sizes = [args.batch, args.source, args.target].map(|size| size.to_string());
-        let [batch, source, target] = &sizes;
-        let output = Command::new(std::env::current_exe().ok()?)
-            .args(["bench", "--measure-costs", "--methods", method])
-            .args(["--device", &args.device, "--size", &args.size])
-            .args(["--weights", args.weights.name()])
-            .args(args.micro_batch.map(|rows| format!("--micro-batch={rows}")))
-            .args(
-                args.activation_checkpointing
-                    .then_some("--activation-checkpointing"),
-            )
-            .args(args.dimension.map(|number| format!("--dimension={number}")))
-            .args(["--batch", batch, "--source", source, "--target", target])
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        serde_json::from_slice(&output.stdout).ok()
-    };
-    run().unwrap_or_default()
-}
-
-fn measure_costs(args: &Args, config: T5Config, methods: &[Method]) -> Result<()> {
-    let method = methods.first().context("no method")?;
-    let (device, _) = device::open(&args.device)?;
-    let model = Arc::new(T5::random(config, args.weights, 1, &device)?);
-    let mut bench = bench(args, model, method)?;
-    bench.step()?;
-    bench.step()?;
-    if device == compacter_core::cpu_device() {
-        let (peak_mib, dispatches) = (high_water_mark(), None);
-        return output::json(&Costs {
-            peak_mib,
-            dispatches,
-        });
-    }
-    let dispatches = Some(bench.dispatches()?);
-    let peak_mib = bench
-        .pool_bytes()
-        .map(|bytes| bytes as f64 / f64::from(1 << 20));
-    output::json(&Costs {
-        peak_mib,
-        dispatches,
-    })
 }
 
 #[cfg(test)]
