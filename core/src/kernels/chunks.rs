@@ -28,22 +28,50 @@ fn each<T: Send>(
     out: &mut [f32],
     work: impl Fn(usize, &[f32], &mut [f32]) -> T + Sync,
 ) -> Vec<T> {
+    each_pair([chunk; 2], x, out, work)
+}
+
+/// The same where the two have chunks of different lengths.
+fn each_pair<T: Send>(
+    [own, chunk]: [usize; 2],
+    x: &[f32],
+    out: &mut [f32],
+    work: impl Fn(usize, &[f32], &mut [f32]) -> T + Sync,
+) -> Vec<T> {
     #[cfg(feature = "native")]
     {
         use rayon::prelude::*;
         if out.len() > chunk {
-            let pairs = x.par_chunks(chunk).zip(out.par_chunks_mut(chunk));
+            let pairs = x.par_chunks(own).zip(out.par_chunks_mut(chunk));
             return pairs
                 .enumerate()
                 .map(|(at, (x, out))| work(at, x, out))
                 .collect();
         }
     }
-    let pairs = x.chunks(chunk).zip(out.chunks_mut(chunk));
+    let pairs = x.chunks(own).zip(out.chunks_mut(chunk));
     pairs
         .enumerate()
         .map(|(at, (x, out))| work(at, x, out))
         .collect()
+}
+
+/// `x W^T` for few rows of x, `w: [out, width]`.
+pub(super) fn few_rows(x: &[f32], width: usize, w: &[f32]) -> Vec<f32> {
+    let (rows, out) = (x.len() / width, w.len() / width);
+    let mut transposed = vec![0.0; rows * out]; // [out, rows]
+    let own = whole_rows(width);
+    each_pair([own, own / width * rows], w, &mut transposed, |_, w, y| {
+        rows::few_rows(x, width, w, y);
+    });
+    if rows == 1 {
+        return transposed;
+    }
+    let mut y = Vec::with_capacity(rows * out);
+    for row in 0..rows {
+        y.extend(transposed.iter().skip(row).step_by(rows));
+    }
+    y
 }
 
 /// `y += up(gelu_new(down(x)))` where y begins as a copy of x.

@@ -359,6 +359,11 @@ fn root<B: Backend>(x: &FloatTensor<B>, epsilon: f32) -> FloatTensor<B> {
     B::float_recip(B::float_sqrt(mean))
 }
 
+/// `x W^T`.
+pub(super) fn plain_linear<B: Backend>(x: FloatTensor<B>, w: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_matmul(x, B::float_transpose(w))
+}
+
 /// `x / sqrt(mean(x²) + ε) · weight`.
 pub(super) fn rms_norm<B: Backend>(
     x: FloatTensor<B>,

@@ -14,6 +14,9 @@ use burn::backend::{
 use burn::tensor::{DType, Shape, TensorData};
 use std::ops::Range;
 
+/// The most rows of x whose product with a matrix is taken by our own loop; scoring has as many.
+const FEW_ROWS: usize = 64;
+
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
@@ -62,6 +65,21 @@ impl KernelBackend for Flex {
         let mut y: Vec<f32> = values.to_vec();
         chunks::adapter_forward(&adapter, values, &mut y);
         tensor(y, x.shape())
+    }
+
+    /// gemm packs all of w, however few the rows of x are: for few it does little else.
+    fn plain_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (shape, w_shape) = (x.shape(), w.shape());
+        let ([rows, width], [out, _]) = ([shape[0], shape[1]], [w_shape[0], w_shape[1]]);
+        let few = (1..=FEW_ROWS).contains(&rows) && width > 0 && out > 0;
+        if few && uses_loops(&[&x, &w]) {
+            let x = x.to_contiguous();
+            if let (Some(x), Some(w)) = (x.as_slice::<f32>(), w.as_slice::<f32>()) {
+                let y = chunks::few_rows(x, width, w);
+                return tensor(y, Shape::new([rows, out]));
+            }
+        }
+        composed::plain_linear::<Self>(x, w)
     }
 
     fn rms_norm(

@@ -17,7 +17,7 @@ pub(super) fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
 
 /// `N` rows of a matrix, from row `first`.
 #[inline(always)]
-fn rows<const N: usize>(matrix: &[f32], first: usize, width: usize) -> [&[f32]; N] {
+pub(super) fn rows<const N: usize>(matrix: &[f32], first: usize, width: usize) -> [&[f32]; N] {
     let mut rows: [&[f32]; N] = [&[]; N];
     for index in 0..N {
         rows[index] = &matrix[(first + index) * width..][..width];
@@ -57,7 +57,7 @@ fn add_scaled<const FMA: bool>(sums: &mut [f32; LANES], factor: f32, b: &[f32; L
 
 /// Dot products of x with `N` rows.
 #[inline(always)]
-fn dots<const FMA: bool, const N: usize>(x: &[f32], rows: [&[f32]; N]) -> [f32; N] {
+pub(super) fn dots<const FMA: bool, const N: usize>(x: &[f32], rows: [&[f32]; N]) -> [f32; N] {
     let mut lanes = [[0.0f32; LANES]; N];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for (at, x) in chunks.iter().enumerate() {

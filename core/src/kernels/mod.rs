@@ -279,7 +279,7 @@ pub trait KernelBackend: Backend {
     /// `x W^T`, `w: [out, in]`, whose gradient by w lies as w does.
     #[fusion(default)]
     fn plain_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::float_matmul(x, Self::float_transpose(w))
+        composed::plain_linear::<Self>(x, w)
     }
 
     /// Some rows of a packed matrix in f32, without a gradient.

@@ -389,39 +389,46 @@ fn dropout_is_bit_equal_everywhere_and_in_backward() {
 
 #[test]
 fn a_linear_is_the_transposed_product_with_its_gradients() {
-    let mut stream = Stream::new(8, "linear");
-    let [x, w, dy] = [(5, 7), (3, 7), (5, 3)].map(|(a, b)| random(&mut stream, a * b, 1.0));
-    for (name, device) in devices() {
-        let leaf = |values: &[f32], shape: [usize; 2]| {
-            let data = TensorData::new(values.to_vec(), shape);
-            Tensor::<2>::from_data(data, &device)
-        };
-        let dy = || leaf(&dy, [5, 3]);
-        // Which of the two has a gradient decides what is kept.
-        for tracked in [[true, true], [true, false], [false, true]] {
-            let leaves = || {
-                let [a, b] = [leaf(&x, [5, 7]), leaf(&w, [3, 7])];
-                let track = |tensor: Tensor<2>, wanted| match wanted {
-                    true => tensor.require_grad(),
-                    false => tensor,
-                };
-                [track(a, tracked[0]), track(b, tracked[1])]
-            };
-            let gradients = |[x, w]: [Tensor<2>; 2], y: Tensor<2>| {
-                let grads = (y.clone() * dy()).sum().backward();
-                [Some(y.inner()), x.grad(&grads), w.grad(&grads)]
-            };
-            let [a, b] = leaves();
-            let ours = gradients([a.clone(), b.clone()], linear(a, b));
-            let [a, b] = leaves();
-            let burns = gradients([a.clone(), b.clone()], a.matmul(b.transpose()));
-            for (ours, burns) in ours.into_iter().zip(burns) {
-                assert_eq!(ours.is_some(), burns.is_some(), "{name}");
-                if let (Some(ours), Some(burns)) = (ours, burns) {
-                    assert_eq!(ours.dims(), burns.dims());
-                    compare(name, &read(ours), &wide(&read(burns)), 1e-6);
-                }
+    // Few rows have a loop of their own on the CPU, of tiles of eight and of widths with a rest.
+    for sizes in [
+        [5, 7, 3],
+        [1, 33, 40],
+        [64, 16, 5],
+        [19, 40, 9],
+        [65, 16, 5],
+    ] {
+        for (name, device) in devices() {
+            for tracked in [[true, true], [true, false], [false, true]] {
+                linear_case(sizes, &format!("{name} {sizes:?}"), &device, tracked);
             }
+        }
+    }
+}
+
+/// Which of the two has a gradient decides what is kept.
+fn linear_case([rows, width, out]: [usize; 3], name: &str, device: &Device, tracked: [bool; 2]) {
+    let mut stream = Stream::new(8, "linear");
+    let mut leaf = |shape: [usize; 2], tracked: bool| {
+        let values = random(&mut stream, shape[0] * shape[1], 1.0);
+        let leaf = Tensor::<2>::from_data(TensorData::new(values, shape), device);
+        if tracked { leaf.require_grad() } else { leaf }
+    };
+    let [x, w] = [
+        leaf([rows, width], tracked[0]),
+        leaf([out, width], tracked[1]),
+    ];
+    let dy = leaf([rows, out], false);
+    let gradients = |y: Tensor<2>| {
+        let grads = (y.clone() * dy.clone()).sum().backward();
+        [Some(y.inner()), x.grad(&grads), w.grad(&grads)]
+    };
+    let ours = gradients(linear(x.clone(), w.clone()));
+    let burns = gradients(x.clone().matmul(w.clone().transpose()));
+    for (ours, burns) in ours.into_iter().zip(burns) {
+        assert_eq!(ours.is_some(), burns.is_some(), "{name}");
+        if let (Some(ours), Some(burns)) = (ours, burns) {
+            assert_eq!(ours.dims(), burns.dims(), "{name}");
+            compare(name, &read(ours), &wide(&read(burns)), 2e-6);
         }
     }
 }

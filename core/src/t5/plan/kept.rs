@@ -10,23 +10,30 @@ use crate::t5::{Stack, T5Config};
 pub(super) struct Kept {
     /// From forward to backward: all that blocks keep or, with activation checkpointing, what goes
     /// into them.
-    pub(super) kept: usize,
+    pub(super) kept: u64,
     /// Values and gradients that live no longer than an operation, or than the one block that runs
     /// again, at the worst place.
-    pub(super) passing: usize,
+    pub(super) passing: u64,
     /// What scoring holds of as many sources at once as it does, without gradients.
-    pub(super) scoring: usize,
+    pub(super) scoring: u64,
 }
 
-/// Sizes that the counts are made of.
+/// Sizes that the counts are made of; in 64 bits in a browser, too.
 struct Counts<'a> {
     config: &'a T5Config,
     method: &'a Method,
     pass: Pass,
+    rows: u64,
     /// Tokens of a source, a prompt's rows among them.
-    source: usize,
+    source: u64,
+    target: u64,
+    d: u64,
+    /// Width of the feed-forward's inner values.
+    ff: u64,
+    heads: u64,
     /// Width of all heads.
-    inner: usize,
+    inner: u64,
+    vocab: u64,
     /// Whether the base's matrices have gradients, or are moved copies that do.
     matrices: bool,
 }
@@ -38,8 +45,14 @@ pub(super) fn kept(config: &T5Config, method: &Method, pass: Pass) -> Kept {
         config,
         method,
         pass,
-        source: pass.source + prompt,
-        inner: config.num_heads * config.d_kv,
+        rows: pass.rows as u64,
+        source: (pass.source + prompt) as u64,
+        target: pass.target as u64,
+        d: config.d_model as u64,
+        ff: config.d_ff as u64,
+        heads: config.num_heads as u64,
+        inner: config.num_heads as u64 * config.d_kv as u64,
+        vocab: config.vocab_size as u64,
         matrices: method.base == BaseTrains::All || method.intrinsic.is_some(),
     };
     counts.all()
@@ -47,29 +60,29 @@ pub(super) fn kept(config: &T5Config, method: &Method, pass: Pass) -> Kept {
 
 impl Counts<'_> {
     fn all(&self) -> Kept {
-        let (d, rows) = (self.config.d_model, self.pass.rows);
         let stacks = [Stack::Encoder, Stack::Decoder];
         let blocks = stacks.map(|stack| {
             let from = self.first(stack);
             let count = self.config.layers(stack);
             let each = (from..count).map(move |block| self.block(stack, block));
-            each.collect::<Vec<usize>>()
+            each.collect::<Vec<u64>>()
         });
-        let tokens = [self.source, self.pass.target].map(|length| rows * length);
+        let tokens = [self.source, self.target].map(|length| self.rows * length);
         // Of the logits the exponentials stay; the logits and their gradient pass.
-        let logits = rows * self.pass.target * self.config.vocab_size;
-        let encoded = if self.matrices { tokens[0] * d } else { 0 };
+        let logits = self.rows * self.target * self.vocab;
+        let encoded = if self.matrices { tokens[0] * self.d } else { 0 };
         let back = self.backward();
         if !self.pass.activation_checkpointing {
             return Kept {
-                kept: blocks.iter().flatten().sum::<usize>() + encoded + logits,
+                kept: blocks.iter().flatten().sum::<u64>() + encoded + logits,
                 passing: (2 * logits).max(back),
                 scoring: self.scoring(),
             };
         }
         // The output layer has gone back before the first block runs again.
         let inputs = blocks.iter().zip(tokens);
-        let inputs: usize = inputs.map(|(all, tokens)| all.len() * tokens * d).sum();
+        let inputs = inputs.map(|(all, tokens)| all.len() as u64 * tokens * self.d);
+        let inputs: u64 = inputs.sum();
         let one = blocks.iter().flatten().max().copied().unwrap_or(0);
         Kept {
             kept: inputs + encoded,
@@ -101,33 +114,29 @@ impl Counts<'_> {
     }
 
     /// Adapters in a block.
-    fn sites(&self, stack: Stack, block: usize) -> usize {
+    fn sites(&self, stack: Stack, block: usize) -> u64 {
         let adapters = self.method.adapters.as_ref();
         let layers = [0, stack.feed_forward_layer()];
         let at = |layer: &usize| adapters.is_some_and(|all| all.are_at(stack, block, *layer));
-        layers.iter().filter(|layer| at(layer)).count()
+        layers.iter().filter(|layer| at(layer)).count() as u64
     }
 
     /// Numbers that one block keeps.
-    fn block(&self, stack: Stack, block: usize) -> usize {
-        let (config, rows, inner) = (self.config, self.pass.rows, self.inner);
-        let (d, heads) = (config.d_model, config.num_heads);
+    fn block(&self, stack: Stack, block: usize) -> u64 {
+        let (rows, d, inner) = (self.rows, self.d, self.inner);
         let site = self.method.adapters.as_ref();
         let site = site.map_or(0, |adapters| of_adapter(adapters, d));
-        let feed_forward = match config.gated {
-            true => 3 * config.d_ff,
-            false => config.d_ff,
-        };
+        let feed_forward = if self.config.gated { 3 } else { 1 } * self.ff;
         // Shares come out of a softmax; dropout makes others of them.
         let copies = if self.pass.dropout { 2 } else { 1 };
-        let shares = |keys: usize| copies * heads * keys;
+        let shares = |keys: u64| copies * self.heads * keys;
         let each = self.sites(stack, block) * site + feed_forward + self.of_matrices(stack);
         match stack {
             // Two norms' inputs; queries, keys and values.
             Stack::Encoder => rows * self.source * (each + 2 * d + 3 * inner + shares(self.source)),
             // A norm and queries more, and keys and values of the source.
             Stack::Decoder => {
-                let target = self.pass.target;
+                let target = self.target;
                 let both = shares(target) + shares(self.source);
                 rows * target * (each + 3 * d + 4 * inner + both) + 2 * rows * self.source * inner
             }
@@ -135,47 +144,42 @@ impl Counts<'_> {
     }
 
     /// What trained matrices keep of a token: the values they are multiplied with.
-    fn of_matrices(&self, stack: Stack) -> usize {
+    fn of_matrices(&self, stack: Stack) -> u64 {
         if !self.matrices {
             return 0;
         }
         let (d, attentions) = match stack {
-            Stack::Encoder => (2 * self.config.d_model, 1),
-            Stack::Decoder => (3 * self.config.d_model, 2),
+            Stack::Encoder => (2 * self.d, 1),
+            Stack::Decoder => (3 * self.d, 2),
         };
-        let dropped = if self.pass.dropout {
-            self.config.d_ff
-        } else {
-            0
-        };
+        let dropped = if self.pass.dropout { self.ff } else { 0 };
         d + attentions * self.inner + dropped
     }
 
     /// Keys and values of the source for every block of the decoder, and what one block of the
     /// encoder or the output layer works with.
-    fn scoring(&self) -> usize {
-        let (config, inner) = (self.config, self.inner);
-        let tokens = SCORED_ROWS * self.source;
-        let cross = tokens * (config.d_model + 2 * inner * config.num_decoder_layers);
-        let feed_forward = 2 * config.d_model + 2 * config.d_ff;
-        let attention = 4 * inner + 2 * config.num_heads * self.source;
+    fn scoring(&self) -> u64 {
+        let (inner, scored) = (self.inner, SCORED_ROWS as u64);
+        let tokens = scored * self.source;
+        let cross = tokens * (self.d + 2 * inner * self.config.num_decoder_layers as u64);
+        let feed_forward = 2 * self.d + 2 * self.ff;
+        let attention = 4 * inner + 2 * self.heads * self.source;
         let block = tokens * feed_forward.max(attention);
-        let logits = 3 * SCORED_ROWS * config.vocab_size;
+        let logits = 3 * scored * self.vocab;
         block.max(cross + logits)
     }
 
     /// Gradients within the encoder's last block, its feed-forward or its attention.
-    fn backward(&self) -> usize {
-        let tokens = self.pass.rows * self.source;
-        let feed_forward = tokens * (2 * self.config.d_ff + 3 * self.config.d_model);
-        let heads = self.config.num_heads;
-        let attention = tokens * (2 * heads * self.source + 4 * self.inner);
-        feed_forward.max(attention)
+    fn backward(&self) -> u64 {
+        let tokens = self.rows * self.source;
+        let feed_forward = 2 * self.ff + 3 * self.d;
+        let attention = 2 * self.heads * self.source + 4 * self.inner;
+        tokens * feed_forward.max(attention)
     }
 }
 
 /// What an adapter keeps of a token: the fused one its input, the others their steps too.
-fn of_adapter(adapters: &Adapters, d: usize) -> usize {
+fn of_adapter(adapters: &Adapters, d: u64) -> u64 {
     let fused = matches!(
         adapters.layer,
         Layer::Lphm {
@@ -188,9 +192,13 @@ fn of_adapter(adapters: &Adapters, d: usize) -> usize {
             ..
         }
     );
-    let steps = if fused { 0 } else { 2 * adapters.bottleneck };
+    let steps = if fused {
+        0
+    } else {
+        2 * adapters.bottleneck as u64
+    };
     let norms = [adapters.pre_norm, adapters.post_norm];
-    let norms = norms.into_iter().filter(|wanted| *wanted).count();
-    let sum = usize::from(adapters.input == AdapterInput::Residual);
+    let norms = norms.into_iter().filter(|wanted| *wanted).count() as u64;
+    let sum = u64::from(adapters.input == AdapterInput::Residual);
     d * (1 + 2 * norms + sum) + steps
 }

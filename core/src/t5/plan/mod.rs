@@ -108,7 +108,7 @@ impl Plan {
         let trained = 4 * method.trainable(config) as u64;
         let tokens = pass.rows * pass.source.max(pass.target);
         let counted = kept::kept(config, method, pass);
-        let passing = 4 * counted.passing as u64;
+        let passing = 4 * counted.passing;
         // A product packs the matrix that it multiplies with; that with the table is the largest.
         let packed = whole + whole / 4;
         Self {
@@ -116,9 +116,9 @@ impl Plan {
             largest: largest.unwrap_or_default(),
             trained: 3 * trained,
             best: trained,
-            activations: 4 * counted.kept as u64 + passing.max(packed) + matrices(config, method),
+            activations: 4 * counted.kept + passing.max(packed) + matrices(config, method),
             largest_activation: 4 * (tokens * config.d_model) as u64,
-            scoring: 4 * counted.scoring as u64 + packed,
+            scoring: 4 * counted.scoring + packed,
             update: 2 * trained + 2 * most,
             checkpoint: 4 * trained,
             whole,
@@ -200,7 +200,7 @@ fn mega(bytes: u64) -> u64 {
 }
 
 fn numbers(shape: &[usize]) -> u64 {
-    shape.iter().product::<usize>() as u64
+    shape.iter().map(|size| *size as u64).product()
 }
 
 /// What trained or moved matrices hold during a pass.
