@@ -136,12 +136,16 @@ mod tests {
             }
             sum
         }
-        let until = std::time::Instant::now() + std::time::Duration::from_millis(300);
-        let work = || {
-            std::hint::black_box(adamw_of_a_test(until));
-            Ok(())
+        let busy = |_| {
+            let until = std::time::Instant::now() + std::time::Duration::from_millis(100);
+            let work = || {
+                std::hint::black_box(adamw_of_a_test(until));
+                Ok(())
+            };
+            shares(work).ok()
         };
-        let shares = shares(work).unwrap();
+        // On a crowded machine a tenth of a second may pass without a sample.
+        let shares = (0..50).find_map(busy).unwrap();
         let share = shares.0.get("AdamW").copied().unwrap_or(0.0);
         assert!(share > 50.0, "{shares:?}");
     }
