@@ -43,7 +43,7 @@ pub fn hadamard(x: Tensor<2>, mut transform: Transform) -> Tensor<2> {
 }
 
 /// `z[j] = G[j] · h[Π(j) mod P]` of what [`Spread`] draws; `h: [1, P]`, `levels` those of
-/// [`levels`], `[1, 4096]`.
+/// [`levels`](super::levels), `[1, 4096]`.
 pub fn fastfood_spread(h: Tensor<2>, levels: Tensor<2>, spread: Spread) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as KernelBackend>::fastfood_spread(
         h.into_dispatch(),
