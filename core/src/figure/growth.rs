@@ -81,7 +81,7 @@ impl Growth {
             let colour = method_colour(&line.method, dark);
             picture
                 .shapes
-                .push(dot([x, y], colour, line.method.clone()));
+                .push(Shape::dot([x, y], colour, line.method.clone()));
             picture.text([x + 8.0, y + 4.0], Anchor::Start, ink, &line.method);
             x += 32.0 + 6.6 * line.method.chars().count() as f64;
         }
@@ -171,7 +171,7 @@ impl Frame {
             for cost in known(grown) {
                 let title = format!("{}, {}: {}", grown.method, short(cost.at), cost.measured);
                 let at = self.place(cost.at, cost.measured);
-                picture.shapes.push(dot(at, colour, title));
+                picture.shapes.push(Shape::dot(at, colour, title));
             }
         }
     }
@@ -198,16 +198,6 @@ fn counted(points: Vec<[f64; 2]>, colour: u32) -> Shape {
         colour,
         width: 1.2,
         dash: Some([4.0, 3.0]),
-    }
-}
-
-fn dot(at: [f64; 2], colour: u32, title: String) -> Shape {
-    Shape::Circle {
-        at,
-        radius: 3.2,
-        colour,
-        opacity: 1.0,
-        title,
     }
 }
 

@@ -66,6 +66,19 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    /// A point of a curve, which says its title when it is pointed at.
+    pub(super) fn dot(at: [f64; 2], colour: u32, title: String) -> Self {
+        Self::Circle {
+            at,
+            radius: 3.2,
+            colour,
+            opacity: 1.0,
+            title,
+        }
+    }
+}
+
 /// A picture of a size on a ground of a colour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {

@@ -124,7 +124,7 @@ fn draw_line(picture: &mut Picture, methods: &[&str], [width, y]: [f64; 2], dark
             .push(curve_line(vec![[x, y], [x + KEY, y]], colour));
         picture
             .shapes
-            .push(spot([x + KEY / 2.0, y], colour, name.into()));
+            .push(Shape::dot([x + KEY / 2.0, y], colour, name.into()));
         let ink = INKS[usize::from(dark)][1];
         picture.text([x + KEY + 8.0, y + 4.0], Anchor::Start, ink, name);
         x += entry(name) + BETWEEN;
@@ -234,7 +234,7 @@ impl Frame {
                 let title = format!("{method}, {rows} rows: {mean:.1} ± {deviation:.1}");
                 picture
                     .shapes
-                    .push(spot(self.place(rows, mean), colour, title));
+                    .push(Shape::dot(self.place(rows, mean), colour, title));
             }
         }
     }
@@ -291,16 +291,6 @@ fn curve_line(points: Vec<[f64; 2]>, colour: u32) -> Shape {
         colour,
         width: 1.8,
         dash: None,
-    }
-}
-
-fn spot(at: [f64; 2], colour: u32, title: String) -> Shape {
-    Shape::Circle {
-        at,
-        radius: 3.2,
-        colour,
-        opacity: 1.0,
-        title,
     }
 }
 

@@ -390,13 +390,15 @@ fn dropout_is_bit_equal_everywhere_and_in_backward() {
 #[test]
 fn a_linear_is_the_transposed_product_with_its_gradients() {
     // Few rows have a loop of their own on the CPU, of tiles of eight and of widths with a rest.
-    for sizes in [
+    let rests = (1..8).map(|rows| [rows, 33, 19]);
+    let more = [
         [5, 7, 3],
         [1, 33, 40],
         [64, 16, 5],
         [19, 40, 9],
         [65, 16, 5],
-    ] {
+    ];
+    for sizes in rests.chain(more) {
         for (name, device) in devices() {
             for tracked in [[true, true], [true, false], [false, true]] {
                 linear_case(sizes, &format!("{name} {sizes:?}"), &device, tracked);
