@@ -3,6 +3,8 @@
 //! Drivers have bugs, and wrong gradients look like a model that learns badly. The CPU's loops are
 //! held to f64 twins by tests; here any device, a browser's among them, is held to the CPU's.
 
+#[cfg(feature = "engine")]
+mod adapter;
 mod advice;
 #[cfg(feature = "engine")]
 mod compare;
@@ -13,6 +15,8 @@ mod speed;
 #[cfg(feature = "engine")]
 mod whole;
 
+#[cfg(feature = "engine")]
+pub use adapter::{AdapterSpeed, adapter_speed};
 pub use advice::{Advice, Verdict};
 use serde::{Deserialize, Serialize};
 

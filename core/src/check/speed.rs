@@ -16,7 +16,7 @@ const WIDTH: usize = 512;
 const CHAIN: usize = 8;
 const KERNELS: usize = 128;
 /// The best of so many: whatever else the machine does only makes one slower.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// Measures it, after a first try that compiles or tunes what it needs.
 pub(super) async fn speed(device: &Device) -> Result<Speed> {
@@ -53,14 +53,14 @@ pub(super) async fn speed(device: &Device) -> Result<Speed> {
 }
 
 /// Reads one number, so that all before it is done.
-async fn ready(tensor: &Tensor<2>) -> Result<()> {
+pub(super) async fn ready(tensor: &Tensor<2>) -> Result<()> {
     float_values(tensor.clone().slice([0..1, 0..1]))
         .await
         .map(drop)
 }
 
 /// Seconds of the fastest try but the first.
-async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
+pub(super) async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     let mut least = f64::INFINITY;
     work().await?;
     for _ in 0..TRIES {

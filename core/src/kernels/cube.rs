@@ -5,14 +5,14 @@ use super::{
 };
 use crate::packing::Packing;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::wgpu::{
-    CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
-};
+use burn::backend::wgpu::{CubeBackend, CubeDim, CubeTensor, into_contiguous};
 use burn::tensor::{DType, Shape};
 use compacter_shaders::{AdapterSizes, Permutation, WORKGROUP, grid};
-use cubecl::CubeCount;
-use cubecl::prelude::KernelId;
+use cubecl::ir::metadata::Info;
+use cubecl::ir::{ElemType, UIntKind};
+use cubecl::prelude::*;
 use cubecl::server::KernelArguments;
+use cubecl::{CubeCount, CubeKernel, PrecompiledSource};
 use std::ops::Range;
 
 /// Workgroups that share the sums of parameter gradients, each with a slice of its own.
@@ -25,19 +25,45 @@ const GATHER_INVOCATIONS: u32 = 1 << 16;
 #[derive(Clone, Debug)]
 struct Wgsl(Permutation);
 
-impl KernelSource for Wgsl {
-    fn source(&self) -> SourceTemplate {
-        SourceTemplate::new(self.0.source())
+impl KernelMetadata for Wgsl {
+    fn name(&self) -> &'static str {
+        self.0.kernel
     }
 
     fn id(&self) -> KernelId {
         KernelId::new::<Self>()
             .cube_dim(CubeDim::new_1d(WORKGROUP).into())
+            // Every loop ends, and one that is not counted can be unrolled.
+            .mode(ExecutionMode::Unchecked)
             .info(self.0.clone())
     }
 
-    fn lang(&self) -> &'static str {
-        "wgsl"
+    fn address_type(&self) -> ElemType {
+        UIntKind::U32.into()
+    }
+}
+
+impl CubeKernel for Wgsl {
+    // Nothing: the text stands for what would be compiled.
+    fn define(&self) -> KernelDefinition {
+        let settings = KernelSettings::new(
+            *CubeDim::new_1d(WORKGROUP),
+            ExecutionMode::Unchecked,
+            AddressType::U32,
+        );
+        KernelDefinition {
+            body: Scope::root(settings.clone()),
+            settings,
+            info: Info::default(),
+        }
+    }
+
+    fn source(&self) -> Option<PrecompiledSource> {
+        Some(PrecompiledSource {
+            source: self.0.source(),
+            entrypoint_name: "main".into(),
+            lang: "wgsl",
+        })
     }
 }
 
@@ -82,10 +108,7 @@ fn launch(permutation: Permutation, grid: (u32, u32), tensors: &[&CubeTensor], i
         .collect();
     buffers.push(info.binding());
     client.launch(
-        Box::new(SourceKernel::new(
-            Wgsl(permutation),
-            CubeDim::new_1d(WORKGROUP),
-        )),
+        Box::new(Wgsl(permutation)),
         CubeCount::Static(grid.0, grid.1, 1),
         KernelArguments::new().with_buffers(buffers),
     );

@@ -19,6 +19,29 @@ pub fn lphm_adapter(
     ))
 }
 
+/// The gradients of [`lphm_adapter`]'s x, rule and packed parameters for that of its result, without
+/// autodiff, as a measurement of this kernel alone needs them.
+pub fn lphm_adapter_backward(
+    [x, grad]: [Tensor<2>; 2],
+    rule: Tensor<3>,
+    packed: Tensor<1>,
+    shape: &AdapterShape,
+) -> (Tensor<2>, Tensor<3>, Tensor<1>) {
+    let (x, rule, packed) = <Dispatch as KernelBackend>::adapter_backward(
+        x.inner().into_dispatch(),
+        rule.inner().into_dispatch(),
+        packed.inner().into_dispatch(),
+        grad.inner().into_dispatch(),
+        *shape,
+        [true; 3],
+    );
+    (
+        Tensor::from_dispatch(x),
+        Tensor::from_dispatch(rule),
+        Tensor::from_dispatch(packed),
+    )
+}
+
 /// `W = Σ_i A_i ⊗ B_i`, `a: [n, n, n]`, `b: [n, in/n, out/n]`.
 pub fn kron_sum(a: Tensor<3>, b: Tensor<3>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as KernelBackend>::kron_sum(

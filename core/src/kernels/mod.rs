@@ -27,8 +27,8 @@ mod versions;
 pub use adamw::{AdamwStep, adamw};
 pub use fastfood::{LEVELS, Spread, Transform, levels};
 pub use functions::{
-    dropout, fastfood_spread, gelu_new, hadamard, kron_sum, linear, lphm, lphm_adapter, rms_norm,
-    softmax,
+    dropout, fastfood_spread, gelu_new, hadamard, kron_sum, linear, lphm, lphm_adapter,
+    lphm_adapter_backward, rms_norm, softmax,
 };
 pub use packed::Packed;
 pub use shape::{AdapterPart, AdapterShape};

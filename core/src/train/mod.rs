@@ -28,7 +28,7 @@ mod step;
 pub use bench::Bench;
 pub use event::{Event, Summary};
 #[cfg(feature = "engine")]
-pub use launches::Launches;
+pub use launches::{KernelTime, Launches, kernel_times};
 pub use message::{Command, Job, Load, Mistake, Report};
 #[cfg(feature = "engine")]
 pub use optimiser::Optimiser;

@@ -1,5 +1,6 @@
 //! `compacter bench`: training steps on random weights, methods in turn.
 
+mod adapter;
 mod costs;
 mod growth;
 mod profiled;
@@ -25,7 +26,8 @@ Examples:
   compacter bench --size t5-base --methods compacter --weights int8
   compacter bench --methods frozen,compacter         frozen: layer norms alone, nothing added
   compacter bench --methods all --dimension 1400     the paper's Table 3, with its ratios beside
-  compacter bench --profile --device cpu             time by kind of operation (Linux)
+  compacter bench --profile                          time by kind of operation, or by kernel
+  compacter bench --adapter --batch 400 --methods compacter --size t5-base
   compacter bench --vary batch=2,4,8 --vary n=2,4,8 --methods compacter --figure growth.svg
   compacter bench --size bundled --batch 32 --source 64 --json";
 
@@ -80,11 +82,14 @@ pub(crate) struct Args {
     /// f32, f16 or int8 for frozen weights
     #[arg(long, value_name = "TYPE", default_value_t)]
     weights: Storage,
-    /// The processor's time by kind of operation (Linux)
+    /// Time by kind of operation on the CPU (Linux), by kernel on a GPU
     #[arg(long)]
     profile: bool,
+    /// The fused adapter alone on a batch's source tokens, in GB/s beside a copy's
+    #[arg(long, conflicts_with = "profile")]
+    adapter: bool,
     /// Costs by batch, source, target, size, n, rank or bottleneck
-    #[arg(long, value_name = "NAME=VALUES", conflicts_with = "profile")]
+    #[arg(long, value_name = "NAME=VALUES", conflicts_with_all = ["profile", "adapter"])]
     vary: Vec<String>,
     /// Draw what --vary measured beside what counting gives, as SVG
     #[arg(long, value_name = "FILE", requires = "vary")]
@@ -143,6 +148,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     output::say(format!("device: {name}"));
     if args.profile {
         return profiled::profile(args, &config, &methods, &device);
+    }
+    if args.adapter {
+        return adapter::speeds(args, &config, &methods, &device);
     }
     // Before the timing, so that a child has the memory to itself.
     let costs: Vec<Costs> = methods.iter().map(|m| costs(args, &m.name)).collect();
