@@ -1,34 +1,45 @@
-// Gradients of adapter_forward: recomputes the bottleneck, writes dx in one pass, and adds each
-// workgroup's share of the parameters' gradients up in its own slice of `partials` over its tiles
-// of rows (WGSL has no float atomics); adapter_reduce sums the slices.
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;       // [rows, k]
+// Gradients of adapter_forward: recomputes the bottleneck, and then takes each column of its rows in
+// one invocation, which writes dx and keeps that column's sums for the parameters over all tiles of
+// the workgroup. The sums go into a slice of `partials` (WGSL has no float atomics), which
+// adapter_reduce adds up.
+@group(0) @binding(0) var<storage, read_write> x: array<Wide>;       // [rows, k]
 @group(0) @binding(1) var<storage, read_write> rule: array<f32>;    // [n, n, n]
-@group(0) @binding(2) var<storage, read_write> packed: array<f32>;  // see shared/adapter.wgsl
-@group(0) @binding(3) var<storage, read_write> grad: array<f32>;    // [rows, k]
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;      // [rows, k]
+@group(0) @binding(2) var<storage, read_write> packed: array<Wide>;  // see shared/adapter.wgsl
+@group(0) @binding(3) var<storage, read_write> grad: array<Wide>;    // [rows, k]
+@group(0) @binding(4) var<storage, read_write> dx: array<Wide>;      // [rows, k]
 @group(0) @binding(5) var<storage, read_write> partials: array<f32>; // [groups, LEN + n³]
 @group(0) @binding(6) var<storage, read_write> info: array<u32>;    // rows, tiles per group
 
 const FOR_X: bool = {{ for_x }}u != 0u;
 const FOR_PARAMETERS: bool = {{ for_parameters }}u != 0u;
 
-fn wide_value(source: u32, index: u32) -> f32 {
-    if (source == 0u) { return x[index]; }
-    return grad[index];
+const COLUMNS: u32 = K / LANES;
+// Columns that a workgroup takes at a time, and how many invocations share each.
+const SPAN: u32 = min(COLUMNS, WG);
+const TEAMS: u32 = WG / SPAN;
+
+var<workgroup> shares: array<Wide, {{ shares }}>;
+
+fn wide_value(source: u32, at: u32) -> Wide {
+    if (source == 0u) { return x[at]; }
+    return grad[at];
 }
 
 fn put(at: u32, value: f32, first: bool) {
     if (first) { partials[at] = value; } else { partials[at] += value; }
 }
 
-// Sums of one wide part: over rows and blocks of small[slot][row, block, channel] * z[row, block, p].
-fn wide_sum(source: u32, slot: u32, channel: u32, p: u32, row0: u32, valid: u32) -> f32 {
-    var sum = 0.0;
-    for (var line = 0u; line < valid * N; line++) {
-        let value = wide_value(source, row0 * K + line * KP + p);
-        sum += small[slot * SMALL + line * NR + channel] * value;
+// Into a slice, from `at` on, what lies `width` apart in `shares`, added up.
+fn put_shares(at: u32, apart: u32, width: u32, lid: u32) {
+    workgroupBarrier();
+    for (var q = lid; q < width; q += WG) {
+        var sum = Wide();
+        for (var o = q; o < TEAMS * COLUMNS; o += width) { sum += shares[o]; }
+        for (var lane = 0u; lane < LANES; lane++) {
+            partials[at + (q * LANES + lane) * apart] = lane_of(sum, lane);
+        }
     }
-    return sum;
+    workgroupBarrier();
 }
 
 // Sums of one narrow part, against inner[slot of inner].
@@ -63,6 +74,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
     let size = workgroupUniformLoad(&sizes);
     let rows = size.x;
     let slice = wid.x * (LEN + N * N * N);
+    let team = lid / SPAN;
+    {% for turn in turns %}
+    let column_{{ turn }} = lid % SPAN + {{ turn }}u * WG;
+    var b_{{ turn }} = Wide();
+    {% for channel in channels %}
+    let factor_{{ turn }}_{{ channel }} = factor(0u, {{ channel }}u, column_{{ turn }} % WIDE_KP);
+    var s_{{ turn }}_{{ channel }} = Wide();
+    var t_{{ turn }}_{{ channel }} = Wide();
+    {% endfor %}
+    {% endfor %}
     stage_rule(lid);
     for (var step = 0u; step < size.y; step++) {
         let row0 = (wid.x * size.y + step) * ROWS;
@@ -70,6 +91,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
         let valid = min(ROWS, rows - row0);
         let first = step == 0u;
         wide_in(0u, 0u, row0, rows, lid);
+        wide_in(1u, 4u, row0, rows, lid);
         mix_blocks(0u, 1u, false, lid);
         workgroupBarrier();
         down_out(1u, lid);
@@ -77,7 +99,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
         up_in(2u, lid);
         workgroupBarrier();
         mix_blocks(2u, 3u, false, lid);
-        wide_in(1u, 4u, row0, rows, lid);
         mix_blocks(4u, 5u, true, lid);
         workgroupBarrier();
         for (var o = lid; o < INNER; o += WG) {
@@ -86,7 +107,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
             var sum = 0.0;
             for (var channel = 0u; channel < NR; channel++) {
                 sum += small[5u * SMALL + line * NR + channel]
-                    * packed[S_UP + s_at(channel, j % DP, DP)];
+                    * packed_at(S_UP + s_at(channel, j % DP, DP));
             }
             inner[2u * INNER + o] = sum * gelu_slope(inner[INNER + o]);
         }
@@ -94,14 +115,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
             for (var o = lid; o < R * D; o += WG) {
                 let channel = (o / (DP * R)) * R + o % R;
                 put(slice + S_UP + o, narrow_sum(5u, channel, 0u, (o / R) % DP), first);
-            }
-            for (var o = lid; o < R * K; o += WG) {
-                put(slice + T_UP + o, wide_sum(1u, 3u, o / KP, o % KP, row0, valid), first);
-            }
-            for (var o = lid; o < K; o += WG) {
-                var sum = 0.0;
-                for (var row = 0u; row < valid; row++) { sum += grad[(row0 + row) * K + o]; }
-                put(slice + B_UP + o, sum, first);
             }
             for (var o = lid; o < N * N * N; o += WG) {
                 put(slice + LEN + o, rule_sum(o, 2u, 4u), first);
@@ -112,7 +125,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
             let line = o / NR;
             var sum = 0.0;
             for (var q = 0u; q < DP; q++) {
-                sum += inner[2u * INNER + line * DP + q] * packed[T_DOWN + (o % NR) * DP + q];
+                sum += inner[2u * INNER + line * DP + q] * packed_at(T_DOWN + (o % NR) * DP + q);
             }
             small[4u * SMALL + o] = sum;
         }
@@ -120,10 +133,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
         mix_blocks(4u, 5u, true, lid);
         workgroupBarrier();
         if (FOR_PARAMETERS) {
-            for (var o = lid; o < R * K; o += WG) {
-                let channel = (o / (KP * R)) * R + o % R;
-                put(slice + o, wide_sum(0u, 5u, channel, (o / R) % KP, row0, valid), first);
-            }
             for (var o = lid; o < R * D; o += WG) {
                 put(slice + T_DOWN + o, narrow_sum(1u, o / DP, 2u, o % DP), first);
             }
@@ -136,18 +145,48 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
                 put(slice + LEN + o, rule_sum(o, 0u, 4u), false);
             }
         }
-        if (FOR_X) {
-            for (var o = lid; o < valid * K; o += WG) {
-                let j = o % K;
-                let line = (o / K) * N + j / KP;
-                var sum = grad[row0 * K + o];
-                for (var channel = 0u; channel < NR; channel++) {
-                    sum += small[5u * SMALL + line * NR + channel]
-                        * packed[s_at(channel, j % KP, KP)];
-                }
-                dx[row0 * K + o] = sum;
+        {% for turn in turns %}
+        if (column_{{ turn }} < COLUMNS) {
+            for (var row = team; row < valid; row += TEAMS) {
+                let at = (row0 + row) * COLUMNS + column_{{ turn }};
+                let line = row * N + column_{{ turn }} / WIDE_KP;
+                let given = grad[at];
+                var value = Wide();
+                if (FOR_PARAMETERS) { value = x[at]; }
+                var back = given;
+                {% for channel in channels %}
+                let u_{{ channel }} = small[5u * SMALL + line * NR + {{ channel }}u];
+                back += u_{{ channel }} * factor_{{ turn }}_{{ channel }};
+                s_{{ turn }}_{{ channel }} += u_{{ channel }} * value;
+                t_{{ turn }}_{{ channel }} += small[3u * SMALL + line * NR + {{ channel }}u] * given;
+                {% endfor %}
+                b_{{ turn }} += given;
+                if (FOR_X) { dx[at] = back; }
             }
         }
+        {% endfor %}
         workgroupBarrier();
+    }
+    if (FOR_PARAMETERS) {
+        {% for channel in channels %}
+        {% for turn in turns %}
+        if (column_{{ turn }} < COLUMNS) {
+            shares[team * COLUMNS + column_{{ turn }}] = s_{{ turn }}_{{ channel }};
+        }
+        {% endfor %}
+        put_shares(slice + s_at({{ channel }}u, 0u, KP), R, WIDE_KP, lid);
+        {% for turn in turns %}
+        if (column_{{ turn }} < COLUMNS) {
+            shares[team * COLUMNS + column_{{ turn }}] = t_{{ turn }}_{{ channel }};
+        }
+        {% endfor %}
+        put_shares(slice + T_UP + {{ channel }}u * KP, 1u, WIDE_KP, lid);
+        {% endfor %}
+        {% for turn in turns %}
+        if (column_{{ turn }} < COLUMNS) {
+            shares[team * COLUMNS + column_{{ turn }}] = b_{{ turn }};
+        }
+        {% endfor %}
+        put_shares(slice + B_UP, 1u, COLUMNS, lid);
     }
 }

@@ -1,12 +1,12 @@
 // y = x + up(gelu_new(down(x))), both projections LPHM with one shared rule A.
 // Every binding is read_write: several may be slices of one pooled buffer.
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;      // [rows, k]
+@group(0) @binding(0) var<storage, read_write> x: array<Wide>;      // [rows, k]
 @group(0) @binding(1) var<storage, read_write> rule: array<f32>;   // [n, n, n]
-@group(0) @binding(2) var<storage, read_write> packed: array<f32>; // see shared/adapter.wgsl
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;      // [rows, k]
+@group(0) @binding(2) var<storage, read_write> packed: array<Wide>; // see shared/adapter.wgsl
+@group(0) @binding(3) var<storage, read_write> y: array<Wide>;      // [rows, k]
 @group(0) @binding(4) var<storage, read_write> info: array<u32>;   // rows, grid_x
 
-fn wide_value(source: u32, index: u32) -> f32 { return x[index]; }
+fn wide_value(source: u32, at: u32) -> Wide { return x[at]; }
 
 @compute @workgroup_size({{ workgroup }}, 1, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
@@ -25,14 +25,23 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
     workgroupBarrier();
     mix_blocks(0u, 1u, false, lid);
     workgroupBarrier();
-    let count = min(ROWS, rows - row0) * K;
-    for (var o = lid; o < count; o += WG) {
-        let j = o % K;
-        let line = (o / K) * N + j / KP;
-        var sum = x[row0 * K + o] + packed[B_UP + j];
-        for (var channel = 0u; channel < NR; channel++) {
-            sum += small[SMALL + line * NR + channel] * packed[T_UP + channel * KP + j % KP];
+    // The same part of a line as on the way in, while its numbers are near.
+    for (var o = lid; o < LINES * PARTS; o += WG) {
+        let line = o / PARTS;
+        let part = o % PARTS;
+        let block = line % N;
+        if (row0 + line / N < rows) {
+            let start = ((row0 + line / N) * K + block * KP) / LANES;
+            for (var step = 0u; step < STEPS; step++) {
+                let q = part + step * PARTS;
+                if (q < WIDE_KP) {
+                    var sum = x[start + q] + packed[(B_UP + block * KP) / LANES + q];
+                    {% for channel in channels %}
+                    sum += small[SMALL + line * NR + {{ channel }}u] * factor(1u, {{ channel }}u, q);
+                    {% endfor %}
+                    y[start + q] = sum;
+                }
+            }
         }
-        y[row0 * K + o] = sum;
     }
 }

@@ -22,6 +22,10 @@ pub const MAX_GROUPS: u32 = 65_535;
 /// Invocations of each workgroup of these kernels.
 pub const WORKGROUP: u32 = 256;
 
+/// One number at a time, for the adapter's kernels.
+pub const WIDE1: &str = include_str!("shared/wide1.wgsl");
+/// Four numbers at a time, for the adapter's kernels.
+pub const WIDE4: &str = include_str!("shared/wide4.wgsl");
 /// `y = x + up(gelu_new(down(x)))`.
 pub const ADAPTER_FORWARD: &str = concat!(
     include_str!("shared/gelu_new.wgsl"),
@@ -82,13 +86,39 @@ pub const FASTFOOD_GATHER: &str = concat!(
     include_str!("fastfood_gather.wgsl")
 );
 
-/// Replaces each `{{ name }}` by its value.
+/// Replaces each `{{ name }}` by its value, after what stands between `{% for name in values %}` and
+/// `{% endfor %}` was repeated for 0 to a value: names of registers cannot be computed.
 pub fn render(template: &str, values: &[(&str, u32)]) -> String {
-    values
-        .iter()
-        .fold(template.to_string(), |text, (name, value)| {
-            text.replace(&format!("{{{{ {name} }}}}"), &value.to_string())
-        })
+    let text = repeat(template, values);
+    values.iter().fold(text, |text, (name, value)| {
+        text.replace(&format!("{{{{ {name} }}}}"), &value.to_string())
+    })
+}
+
+const FOR: &str = "{% for ";
+const END: &str = "{% endfor %}\n";
+
+/// Writes out the innermost loop that ends first, until there is none.
+fn repeat(template: &str, values: &[(&str, u32)]) -> String {
+    let mut text = template.to_string();
+    while let Some(end) = text.find(END) {
+        let Some(start) = text[..end].rfind(FOR) else {
+            break;
+        };
+        let Some((head, body)) = text[start + FOR.len()..end].split_once(" %}\n") else {
+            break;
+        };
+        let (name, of) = head.split_once(" in ").unwrap_or((head, head));
+        let value = values.iter().find(|(name, _)| *name == of);
+        let count = value.map_or(0, |(_, count)| *count);
+        let body = body.trim_end_matches(' ');
+        let turns =
+            (0..count).map(|at| body.replace(&format!("{{{{ {name} }}}}"), &at.to_string()));
+        let written: String = turns.collect();
+        let before = text[..start].trim_end_matches(' ').len();
+        text.replace_range(before..end + END.len(), &written);
+    }
+    text
 }
 
 /// A grid of at least `groups` workgroups that respects the limit of each dimension.
@@ -108,8 +138,21 @@ mod tests {
             "4u + 4u * 7u"
         );
         for permutation in permutations() {
-            assert!(!permutation.source().contains("{{"), "{permutation:?}");
+            let source = permutation.source();
+            assert!(
+                !source.contains("{{") && !source.contains("{%"),
+                "{permutation:?}"
+            );
         }
+    }
+
+    #[test]
+    fn loops_within_loops_are_written_out() {
+        let text = "a\n  {% for i in n %}\n  {% for j in m %}\n  x{{ i }}{{ j }}\n  {% endfor %}\n  {% endfor %}\nb\n";
+        assert_eq!(
+            render(text, &[("n", 2), ("m", 2)]),
+            "a\n  x00\n  x01\n  x10\n  x11\nb\n"
+        );
     }
 
     #[test]

@@ -9,6 +9,11 @@ const HADAMARD_STRIDED: u32 = 8;
 /// log2 of the most numbers of a transform.
 const LARGEST_HADAMARD: u32 = 27;
 
+/// Sums of parameters' gradients that a workgroup of their reduction makes.
+const REDUCED: u32 = 16;
+/// Most sums that an invocation of the adapter's backward keeps, of each kind.
+const LARGEST_SUMS: u32 = 128;
+
 /// Rows whose share of a norm weight's gradient one workgroup sums.
 const NORM_ROWS: u32 = 8;
 
@@ -42,25 +47,64 @@ impl AdapterSizes {
 
     /// The forward kernel for these sizes; `None` if a workgroup cannot hold one row.
     pub fn forward(&self) -> Option<Permutation> {
-        self.permutation("adapter_forward", 2, 1, &[])
+        self.permutation("adapter_forward", WORKGROUP, [2, 1, 0], &[])
     }
 
     /// The backward kernel for these sizes and what it must compute.
     pub fn backward(&self, for_x: bool, for_parameters: bool) -> Option<Permutation> {
-        let flags = [
+        if !self.is_small() {
+            return None;
+        }
+        let columns = self.model.checked_div(self.lanes())?;
+        let teams = WORKGROUP.checked_div(columns)?;
+        // So many that each column has its invocations.
+        let workgroup = if teams > 0 {
+            teams * columns
+        } else {
+            WORKGROUP
+        };
+        let turns = columns.div_ceil(workgroup);
+        let shares = columns * teams.max(1);
+        if turns * self.n * self.rank > LARGEST_SUMS {
+            return None;
+        }
+        let values = [
             ("for_x", for_x.into()),
             ("for_parameters", for_parameters.into()),
+            ("turns", turns),
+            ("shares", shares),
         ];
-        self.permutation("adapter_backward", 6, 3, &flags)
+        let room = [6, 3, shares * self.lanes()];
+        self.permutation("adapter_backward", workgroup, room, &values)
     }
 
-    /// As many rows as fit into a workgroup's memory, and the rule too if it is small.
+    /// Whether what is counted here stays within 32 bits.
+    fn is_small(&self) -> bool {
+        let sizes = [self.n, self.rank, self.model, self.bottleneck];
+        sizes.iter().all(|size| *size <= 1 << 15) && self.n <= 128
+    }
+
+    /// Numbers of a row that an invocation takes at once; more than one where every part begins at a
+    /// multiple of four, and where the sums of a column are not too many for an invocation.
+    fn lanes(&self) -> u32 {
+        let Self {
+            n,
+            rank,
+            model,
+            bottleneck,
+        } = *self;
+        let even = model.is_multiple_of(4 * n) && bottleneck.is_multiple_of(4);
+        if rank == 1 && n <= 8 && even { 4 } else { 1 }
+    }
+
+    /// As many rows as fit into a workgroup's memory, and the rule too if it is small. `room` is what
+    /// a kernel keeps of each line and channel, of each number of the bottleneck, and beside them.
     fn permutation(
         &self,
         kernel: &'static str,
-        slots: u32,
-        inner_slots: u32,
-        flags: &[(&'static str, u32)],
+        workgroup: u32,
+        [slots, inner_slots, others]: [u32; 3],
+        more: &[(&'static str, u32)],
     ) -> Option<Permutation> {
         let Self {
             n,
@@ -68,42 +112,59 @@ impl AdapterSizes {
             model,
             bottleneck,
         } = *self;
-        let rule = n.checked_mul(n)?.checked_mul(n)?;
-        let staged = rule <= 512;
-        let staged_len = if staged { rule } else { 1 };
-        let needs = |rows: u32| {
-            let tile = u64::from(rows * n) * 33;
-            let small = u64::from(slots * rows * n) * u64::from(n * rank);
-            let inner = u64::from(inner_slots * rows) * u64::from(bottleneck);
-            // 16 bytes of sizes, which come through workgroup memory too.
-            4 * (tile + small + inner + u64::from(staged_len)) + 16
-        };
-        if [n, rank, model, bottleneck]
-            .iter()
-            .any(|size| *size > 1 << 15)
-            || n > 128
-        {
+        if !self.is_small() {
             return None;
         }
-        let rows = [8, 4, 2, 1]
-            .into_iter()
-            .find(|r| needs(*r) <= u64::from(MAX_WORKGROUP_BYTES))?;
+        let rule = n * n * n;
+        let staged = rule <= 512;
+        let staged_len = if staged { rule } else { 1 };
+        let channels = n * rank;
+        let together = (1..=4).rev().find(|c| channels.is_multiple_of(*c))?;
+        let parts = |rows: u32| (workgroup / (rows * n)).clamp(1, model / n / self.lanes());
+        let lens = |rows: u32| {
+            [
+                together * rows * n * (parts(rows) + 1),
+                slots * rows * n * channels,
+                inner_slots * rows * bottleneck,
+            ]
+        };
+        let fits = |rows: &u32| {
+            let lens = lens(*rows).iter().map(|len| u64::from(*len)).sum::<u64>();
+            // 16 bytes of sizes, which come through workgroup memory too, and what aligning them takes.
+            let bytes = 4 * (lens + u64::from(staged_len) + u64::from(others)) + 32;
+            bytes <= u64::from(MAX_WORKGROUP_BYTES)
+        };
+        let rows = [8, 4, 2, 1].into_iter().find(fits)?;
+        let [parts_len, small_len, inner_len] = lens(rows);
         let mut values = vec![
             ("n", n),
             ("rank", rank),
             ("model", model),
             ("bottleneck", bottleneck),
+            ("lanes", self.lanes()),
             ("rows", rows),
-            ("workgroup", WORKGROUP),
+            ("workgroup", workgroup),
+            ("channels", channels),
+            ("together", together),
+            ("parts", parts(rows)),
             ("staged", staged.into()),
             ("staged_len", staged_len),
-            ("tile_len", rows * n * 33),
-            ("small_len", slots * rows * n * n * rank),
-            ("inner_len", inner_slots * rows * bottleneck),
+            ("parts_len", parts_len),
+            ("small_len", small_len),
+            ("inner_len", inner_len),
             ("inner_slots", inner_slots),
         ];
-        values.extend(flags);
+        values.extend(more);
         Some(Permutation { kernel, values })
+    }
+}
+
+/// Invocations that share a row of so many numbers.
+fn team(width: u32) -> u32 {
+    match width {
+        0..=256 => 32,
+        257..=1024 => 64,
+        _ => WORKGROUP,
     }
 }
 
@@ -117,7 +178,7 @@ impl Permutation {
 
     /// The second pass of the adapter's backward.
     pub fn adapter_reduce() -> Self {
-        Self::new("adapter_reduce", &[])
+        Self::new("adapter_reduce", &[("outputs", REDUCED)])
     }
 
     /// The sum of Kronecker products of `n` terms.
@@ -135,25 +196,29 @@ impl Permutation {
         Self::new("adamw", &[])
     }
 
-    /// RMS norm.
-    pub fn rms_norm() -> Self {
-        Self::new("rms_norm", &[])
+    /// RMS norm of rows of `width` numbers.
+    pub fn rms_norm(width: u32) -> Self {
+        Self::new("rms_norm", &[("team", team(width))])
     }
 
     /// Its gradients; that of the weight only if asked for.
     pub fn rms_norm_backward(for_weight: bool) -> Self {
-        let values = [("rows", NORM_ROWS), ("for_weight", for_weight.into())];
+        let values = [
+            ("rows", NORM_ROWS),
+            ("for_weight", for_weight.into()),
+            ("team", WORKGROUP),
+        ];
         Self::new("rms_norm_backward", &values)
     }
 
-    /// Softmax over rows.
-    pub fn softmax() -> Self {
-        Self::new("softmax", &[])
+    /// Softmax over rows of `width` numbers.
+    pub fn softmax(width: u32) -> Self {
+        Self::new("softmax", &[("team", team(width))])
     }
 
     /// Its gradient.
-    pub fn softmax_backward() -> Self {
-        Self::new("softmax_backward", &[])
+    pub fn softmax_backward(width: u32) -> Self {
+        Self::new("softmax_backward", &[("team", team(width))])
     }
 
     /// Dropout.
@@ -205,6 +270,11 @@ impl Permutation {
         Self::new("fastfood_gather", &[])
     }
 
+    /// Workgroups for so many rows, a team each.
+    pub fn groups(&self, rows: u32) -> u32 {
+        rows.div_ceil(self.value("workgroup") / self.value("team").max(1))
+    }
+
     /// One of its values; 0 if it has none of this name.
     pub fn value(&self, name: &str) -> u32 {
         self.values
@@ -233,7 +303,12 @@ impl Permutation {
             "fastfood_gather" => crate::FASTFOOD_GATHER,
             _ => crate::DROPOUT,
         };
-        render(template, &self.values)
+        let wide = match self.value("lanes") {
+            0 => "",
+            1 => crate::WIDE1,
+            _ => crate::WIDE4,
+        };
+        render(&[wide, template].concat(), &self.values)
     }
 
     /// The kernel's name with its values, for messages.
@@ -252,17 +327,19 @@ pub fn permutations() -> Vec<Permutation> {
     let mut list = vec![
         Permutation::adamw(),
         Permutation::adapter_reduce(),
-        Permutation::rms_norm(),
         Permutation::rms_norm_backward(false),
         Permutation::rms_norm_backward(true),
-        Permutation::softmax(),
-        Permutation::softmax_backward(),
         Permutation::dropout(),
         Permutation::unpack_int8(),
         Permutation::unpack_f16(),
         Permutation::fastfood_spread(),
         Permutation::fastfood_gather(),
     ];
+    for width in [64, 512, 2048] {
+        list.push(Permutation::rms_norm(width));
+        list.push(Permutation::softmax(width));
+        list.push(Permutation::softmax_backward(width));
+    }
     for bits in 0..=HADAMARD_TILE {
         list.push(Permutation::hadamard_pass(bits, 0));
     }

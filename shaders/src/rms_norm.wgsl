@@ -1,4 +1,4 @@
-// y = x / sqrt(mean(x²) + ε) · w, a workgroup a row.
+// y = x / sqrt(mean(x²) + ε) · w, a team of invocations a row.
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;      // [rows, d]
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>; // [d]
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;      // [rows, d]
@@ -7,11 +7,13 @@
 @compute @workgroup_size({{ workgroup }}, 1, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let d = info[1];
-    // Nobody leaves before the barriers: groups beyond the last row do that row once more.
-    let first = min(wid.y * info[2] + wid.x, info[0] - 1u) * d;
+    let row = (wid.y * info[2] + wid.x) * ({{ workgroup }}u / TEAM) + lid / TEAM;
+    // Nobody leaves before the barriers: those beyond the last row sum that row once more.
+    let first = min(row, info[0] - 1u) * d;
     var square = 0.0;
-    for (var c = lid; c < d; c += {{ workgroup }}u) { square += x[first + c] * x[first + c]; }
+    for (var c = lid % TEAM; c < d; c += TEAM) { square += x[first + c] * x[first + c]; }
     let mean = total(lid, square) / f32(d);
     let root = 1.0 / sqrt(mean + bitcast<f32>(info[3]));
-    for (var c = lid; c < d; c += {{ workgroup }}u) { y[first + c] = x[first + c] * root * weight[c]; }
+    if (row >= info[0]) { return; }
+    for (var c = lid % TEAM; c < d; c += TEAM) { y[first + c] = x[first + c] * root * weight[c]; }
 }

@@ -1,4 +1,4 @@
-// The gradient of softmax by its output: y · (grad - Σ grad · y), a workgroup a row.
+// The gradient of softmax by its output: y · (grad - Σ grad · y), a team of invocations a row.
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;    // [rows, d]
 @group(0) @binding(1) var<storage, read_write> grad: array<f32>; // [rows, d]
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;   // [rows, d]
@@ -7,11 +7,13 @@
 @compute @workgroup_size({{ workgroup }}, 1, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let d = info[1];
-    let first = min(wid.y * info[2] + wid.x, info[0] - 1u) * d;
+    let row = (wid.y * info[2] + wid.x) * ({{ workgroup }}u / TEAM) + lid / TEAM;
+    let first = min(row, info[0] - 1u) * d;
     var along = 0.0;
-    for (var c = lid; c < d; c += {{ workgroup }}u) { along += grad[first + c] * y[first + c]; }
+    for (var c = lid % TEAM; c < d; c += TEAM) { along += grad[first + c] * y[first + c]; }
     along = total(lid, along);
-    for (var c = lid; c < d; c += {{ workgroup }}u) {
+    if (row >= info[0]) { return; }
+    for (var c = lid % TEAM; c < d; c += TEAM) {
         dx[first + c] = y[first + c] * (grad[first + c] - along);
     }
 }

@@ -15,8 +15,9 @@ use cubecl::server::KernelArguments;
 use cubecl::{CubeCount, CubeKernel, PrecompiledSource};
 use std::ops::Range;
 
-/// Workgroups that share the sums of parameter gradients, each with a slice of its own.
-const GROUPS: u32 = 64;
+/// Workgroups that share the sums of parameter gradients, each with a slice of its own: some for each
+/// multiprocessor of a large GPU.
+const GROUPS: u32 = 512;
 
 /// Invocations that share the sums of a gather.
 const GATHER_INVOCATIONS: u32 = 1 << 16;
@@ -25,6 +26,12 @@ const GATHER_INVOCATIONS: u32 = 1 << 16;
 #[derive(Clone, Debug)]
 struct Wgsl(Permutation);
 
+impl Wgsl {
+    fn dim(&self) -> CubeDim {
+        CubeDim::new_1d(self.0.value("workgroup"))
+    }
+}
+
 impl KernelMetadata for Wgsl {
     fn name(&self) -> &'static str {
         self.0.kernel
@@ -32,7 +39,7 @@ impl KernelMetadata for Wgsl {
 
     fn id(&self) -> KernelId {
         KernelId::new::<Self>()
-            .cube_dim(CubeDim::new_1d(WORKGROUP).into())
+            .cube_dim(self.dim().into())
             // Every loop ends, and one that is not counted can be unrolled.
             .mode(ExecutionMode::Unchecked)
             .info(self.0.clone())
@@ -46,11 +53,7 @@ impl KernelMetadata for Wgsl {
 impl CubeKernel for Wgsl {
     // Nothing: the text stands for what would be compiled.
     fn define(&self) -> KernelDefinition {
-        let settings = KernelSettings::new(
-            *CubeDim::new_1d(WORKGROUP),
-            ExecutionMode::Unchecked,
-            AddressType::U32,
-        );
+        let settings = KernelSettings::new(*self.dim(), ExecutionMode::Unchecked, AddressType::U32);
         KernelDefinition {
             body: Scope::root(settings.clone()),
             settings,
@@ -174,11 +177,11 @@ impl KernelBackend for CubeBackend {
         };
         let [x, rule, packed, grad] = [x, rule, packed, grad].map(into_contiguous);
         let grad = apart(grad, &x);
-        let pick = |wanted: bool, like: &CubeTensor| match wanted {
-            true => empty(like, like.meta.shape().clone()),
-            false => empty(like, Shape::new([1])),
+        // Four numbers at least, as a kernel may bind them.
+        let dx = match wants[0] {
+            true => empty(&x, x.meta.shape().clone()),
+            false => empty(&x, Shape::new([4])),
         };
-        let dx = pick(wants[0], &x);
         let tiles = rows.div_ceil(kernel.value("rows"));
         let per_group = tiles.div_ceil(GROUPS);
         let groups = tiles.div_ceil(per_group);
@@ -190,19 +193,19 @@ impl KernelBackend for CubeBackend {
         let tensors = [&x, &rule, &packed, &grad, &dx, &partials];
         launch(kernel, (groups, 1), &tensors, &[rows, per_group]);
         let missing = |like: &CubeTensor| empty(like, Shape::new([1]));
+        let dx = match wants[0] {
+            true => dx,
+            false => missing(&x),
+        };
         if !for_parameters {
             return (dx, missing(&rule), missing(&packed));
         }
         let drule = empty(&rule, rule.meta.shape().clone());
         let dpacked = empty(&packed, packed.meta.shape().clone());
-        let grid = grid((total as u32).div_ceil(WORKGROUP));
+        let reduce = Permutation::adapter_reduce();
+        let grid = grid((total as u32).div_ceil(reduce.value("outputs")));
         let info = [len as u32, total as u32, groups, grid.0];
-        launch(
-            Permutation::adapter_reduce(),
-            grid,
-            &[&partials, &dpacked, &drule],
-            &info,
-        );
+        launch(reduce, grid, &[&partials, &dpacked, &drule], &info);
         let pick = |wanted: bool, gradient: CubeTensor| match wanted {
             true => gradient,
             false => missing(&gradient),
@@ -263,9 +266,10 @@ impl KernelBackend for CubeBackend {
         let [x, weight] = [x, weight].map(into_contiguous);
         let weight = apart(weight, &x);
         let y = empty(&x, x.meta.shape().clone());
-        let grid = grid(rows);
+        let kernel = Permutation::rms_norm(d);
+        let grid = grid(kernel.groups(rows));
         let info = [rows, d, grid.0, epsilon.to_bits()];
-        launch(Permutation::rms_norm(), grid, &[&x, &weight, &y], &info);
+        launch(kernel, grid, &[&x, &weight, &y], &info);
         y
     }
 
@@ -305,8 +309,9 @@ impl KernelBackend for CubeBackend {
         }
         let x = into_contiguous(x);
         let y = empty(&x, x.meta.shape().clone());
-        let grid = grid(rows);
-        launch(Permutation::softmax(), grid, &[&x, &y], &[rows, d, grid.0]);
+        let kernel = Permutation::softmax(d);
+        let grid = grid(kernel.groups(rows));
+        launch(kernel, grid, &[&x, &y], &[rows, d, grid.0]);
         y
     }
 
@@ -318,14 +323,9 @@ impl KernelBackend for CubeBackend {
         let [y, grad] = [y, grad].map(into_contiguous);
         let grad = apart(grad, &y);
         let dx = empty(&y, y.meta.shape().clone());
-        let grid = grid(rows);
-        let info = [rows, d, grid.0];
-        launch(
-            Permutation::softmax_backward(),
-            grid,
-            &[&y, &grad, &dx],
-            &info,
-        );
+        let kernel = Permutation::softmax_backward(d);
+        let grid = grid(kernel.groups(rows));
+        launch(kernel, grid, &[&y, &grad, &dx], &[rows, d, grid.0]);
         dx
     }
 

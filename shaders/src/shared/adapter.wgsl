@@ -1,7 +1,6 @@
-// What the adapter's forward and backward share. A workgroup takes ROWS rows; every output of a
-// product belongs to one invocation, so that no product needs a reduction between invocations.
-// `packed` holds s_down [n,k/n,r], t_down [n,r,d/n], b_down [d], s_up [n,d/n,r], t_up [n,r,k/n],
-// b_up [k]. A channel is a pair (i, rho); a line is a pair (row, block).
+// What the adapter's forward and backward share. A workgroup takes ROWS rows. `packed` holds
+// s_down [n,k/n,r], t_down [n,r,d/n], b_down [d], s_up [n,d/n,r], t_up [n,r,k/n], b_up [k]. A channel
+// is a pair (i, rho); a line is a pair (row, block).
 const N: u32 = {{ n }}u;
 const R: u32 = {{ rank }}u;
 const K: u32 = {{ model }}u;
@@ -18,18 +17,23 @@ const S_UP: u32 = B_DOWN + D;
 const T_UP: u32 = S_UP + R * D;
 const B_UP: u32 = T_UP + R * K;
 const LEN: u32 = B_UP + K;
-const SMALL: u32 = ROWS * N * NR;
+const LINES: u32 = ROWS * N;
+const SMALL: u32 = LINES * NR;
 const INNER: u32 = ROWS * D;
-const CHUNK: u32 = 32u;
-// One more than CHUNK, so that lines fall into different banks.
-const LINE: u32 = 33u;
+const WIDE_KP: u32 = KP / LANES;
+// Invocations that share a line, and one more, so that lines fall into different banks.
+const PARTS: u32 = {{ parts }}u;
+const PADDED: u32 = PARTS + 1u;
+const STEPS: u32 = (WIDE_KP + PARTS - 1u) / PARTS;
 
-var<workgroup> tile: array<f32, {{ tile_len }}>;
+var<workgroup> parts: array<f32, {{ parts_len }}>;
 var<workgroup> small: array<f32, {{ small_len }}>;
 var<workgroup> inner: array<f32, {{ inner_len }}>;
 var<workgroup> staged_rule: array<f32, {{ staged_len }}>;
 // Sizes come through workgroupUniformLoad: Chrome rejects barriers behind values read from storage.
 var<workgroup> sizes: vec4<u32>;
+
+fn packed_at(at: u32) -> f32 { return lane_of(packed[at / LANES], at % LANES); }
 
 fn stage_rule(lid: u32) {
     if (STAGED) {
@@ -47,31 +51,50 @@ fn s_at(channel: u32, p: u32, width: u32) -> u32 {
     return ((channel / R) * width + p) * R + channel % R;
 }
 
+// Numbers of s_down (source 0) or t_up (source 1).
+fn factor(source: u32, channel: u32, q: u32) -> Wide {
+    var at = s_at(channel, q * LANES, KP);
+    if (source == 1u) { at = T_UP + channel * KP + q * LANES; }
+    return packed[at / LANES];
+}
+
 // small[slot] = sum over p of z[row, block, p] * m[channel, p]; z is x with s_down (source 0) or
-// the output's gradient with t_up (source 1), staged in chunks of each block.
+// the output's gradient with t_up (source 1). Each invocation sums a part of a line, and what they
+// have is added up between them.
 fn wide_in(source: u32, slot: u32, row0: u32, rows: u32, lid: u32) {
-    for (var o = lid; o < SMALL; o += WG) { small[slot * SMALL + o] = 0.0; }
-    for (var p0 = 0u; p0 < KP; p0 += CHUNK) {
-        for (var t = lid; t < ROWS * N * CHUNK; t += WG) {
-            let line = t / CHUNK;
+    for (var channel = 0u; channel < NR; channel += {{ together }}u) {
+        for (var o = lid; o < LINES * PARTS; o += WG) {
+            let line = o / PARTS;
+            let part = o % PARTS;
             let row = row0 + line / N;
-            let p = p0 + t % CHUNK;
-            var value = 0.0;
-            if (row < rows && p < KP) { value = wide_value(source, row * K + (line % N) * KP + p); }
-            tile[line * LINE + t % CHUNK] = value;
+            {% for c in together %}
+            var sum_{{ c }} = Wide();
+            {% endfor %}
+            if (row < rows) {
+                let start = (row * K + (line % N) * KP) / LANES;
+                for (var step = 0u; step < STEPS; step++) {
+                    let q = part + step * PARTS;
+                    if (q < WIDE_KP) {
+                        let value = wide_value(source, start + q);
+                        {% for c in together %}
+                        sum_{{ c }} += value * factor(source, channel + {{ c }}u, q);
+                        {% endfor %}
+                    }
+                }
+            }
+            {% for c in together %}
+            parts[({{ c }}u * LINES + line) * PADDED + part] = sum_of(sum_{{ c }});
+            {% endfor %}
         }
         workgroupBarrier();
-        let count = min(CHUNK, KP - p0);
-        for (var o = lid; o < SMALL; o += WG) {
-            let line = o / NR;
-            let channel = o % NR;
+        for (var o = lid; o < LINES * {{ together }}u; o += WG) {
+            let line = o / {{ together }}u;
+            let c = o % {{ together }}u;
             var sum = 0.0;
-            for (var c = 0u; c < count; c++) {
-                var at = s_at(channel, p0 + c, KP);
-                if (source == 1u) { at = T_UP + channel * KP + p0 + c; }
-                sum += tile[line * LINE + c] * packed[at];
+            for (var part = 0u; part < PARTS; part++) {
+                sum += parts[(c * LINES + line) * PADDED + part];
             }
-            small[slot * SMALL + o] += sum;
+            small[slot * SMALL + line * NR + channel + c] = sum;
         }
         workgroupBarrier();
     }
@@ -100,9 +123,9 @@ fn down_out(v: u32, lid: u32) {
     for (var o = lid; o < INNER; o += WG) {
         let j = o % D;
         let line = (o / D) * N + j / DP;
-        var h = packed[B_DOWN + j];
+        var h = packed_at(B_DOWN + j);
         for (var channel = 0u; channel < NR; channel++) {
-            h += small[v * SMALL + line * NR + channel] * packed[T_DOWN + channel * DP + j % DP];
+            h += small[v * SMALL + line * NR + channel] * packed_at(T_DOWN + channel * DP + j % DP);
         }
         inner[o] = gelu_new(h);
         if ({{ inner_slots }}u > 1u) { inner[({{ inner_slots }}u - 2u) * INNER + o] = h; }
@@ -115,7 +138,7 @@ fn up_in(slot: u32, lid: u32) {
         let line = o / NR;
         var sum = 0.0;
         for (var p = 0u; p < DP; p++) {
-            sum += inner[line * DP + p] * packed[S_UP + s_at(o % NR, p, DP)];
+            sum += inner[line * DP + p] * packed_at(S_UP + s_at(o % NR, p, DP));
         }
         small[slot * SMALL + o] = sum;
     }

@@ -1,15 +1,17 @@
-// What the invocations of a workgroup have, brought together. All of them must come here, and with
-// the same number of barriers behind them.
+// What the invocations of a team have, brought together. All of the workgroup must come here, and
+// with the same number of barriers behind them.
+const TEAM: u32 = {{ team }}u;
+
 var<workgroup> shares: array<f32, {{ workgroup }}>;
 
 fn total(lid: u32, share: f32) -> f32 {
     shares[lid] = share;
     workgroupBarrier();
-    for (var reach = {{ workgroup }}u / 2u; reach > 0u; reach /= 2u) {
-        if (lid < reach) { shares[lid] += shares[lid + reach]; }
+    for (var reach = TEAM / 2u; reach > 0u; reach /= 2u) {
+        if (lid % TEAM < reach) { shares[lid] += shares[lid + reach]; }
         workgroupBarrier();
     }
-    let sum = shares[0];
+    let sum = shares[lid - lid % TEAM];
     workgroupBarrier();
     return sum;
 }
@@ -17,11 +19,11 @@ fn total(lid: u32, share: f32) -> f32 {
 fn largest(lid: u32, share: f32) -> f32 {
     shares[lid] = share;
     workgroupBarrier();
-    for (var reach = {{ workgroup }}u / 2u; reach > 0u; reach /= 2u) {
-        if (lid < reach) { shares[lid] = max(shares[lid], shares[lid + reach]); }
+    for (var reach = TEAM / 2u; reach > 0u; reach /= 2u) {
+        if (lid % TEAM < reach) { shares[lid] = max(shares[lid], shares[lid + reach]); }
         workgroupBarrier();
     }
-    let most = shares[0];
+    let most = shares[lid - lid % TEAM];
     workgroupBarrier();
     return most;
 }
