@@ -6,7 +6,7 @@
 @group(0) @binding(4) var<storage, read_write> new_weight: array<f32>;
 @group(0) @binding(5) var<storage, read_write> new_moments: array<f32>; // [2, len]
 // len, grid_x, then as bits: lr, two betas, epsilon, weight decay, two corrections
-@group(0) @binding(6) var<storage, read_write> info: array<u32>;
+@group(0) @binding(6) var<storage, read> info: array<u32>;
 
 fn number(at: u32) -> f32 { return bitcast<f32>(info[at]); }
 

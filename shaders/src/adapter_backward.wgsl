@@ -8,7 +8,7 @@
 @group(0) @binding(3) var<storage, read_write> grad: array<Wide>;    // [rows, k]
 @group(0) @binding(4) var<storage, read_write> dx: array<Wide>;      // [rows, k]
 @group(0) @binding(5) var<storage, read_write> partials: array<f32>; // [groups, LEN + n³]
-@group(0) @binding(6) var<storage, read_write> info: array<u32>;    // rows, tiles per group
+@group(0) @binding(6) var<storage, read> info: array<u32>;    // rows, tiles per group
 
 const FOR_X: bool = {{ for_x }}u != 0u;
 const FOR_PARAMETERS: bool = {{ for_parameters }}u != 0u;
@@ -17,8 +17,6 @@ const COLUMNS: u32 = K / LANES;
 // Columns that a workgroup takes at a time, and how many invocations share each.
 const SPAN: u32 = min(COLUMNS, WG);
 const TEAMS: u32 = WG / SPAN;
-
-var<workgroup> shares: array<Wide, {{ shares }}>;
 
 fn wide_value(source: u32, at: u32) -> Wide {
     if (source == 0u) { return x[at]; }
@@ -29,15 +27,21 @@ fn put(at: u32, value: f32, first: bool) {
     if (first) { partials[at] = value; } else { partials[at] += value; }
 }
 
-// Into a slice, from `at` on, what lies `width` apart in `shares`, added up.
+fn share(column: u32, team: u32, sum: Wide) {
+    if (column < COLUMNS) {
+        for (var lane = 0u; lane < LANES; lane++) {
+            parts[team * K + column * LANES + lane] = lane_of(sum, lane);
+        }
+    }
+}
+
+// Into a slice, from `at` on, what lies `width` apart in the shares, added up.
 fn put_shares(at: u32, apart: u32, width: u32, lid: u32) {
     workgroupBarrier();
-    for (var q = lid; q < width; q += WG) {
-        var sum = Wide();
-        for (var o = q; o < TEAMS * COLUMNS; o += width) { sum += shares[o]; }
-        for (var lane = 0u; lane < LANES; lane++) {
-            partials[at + (q * LANES + lane) * apart] = lane_of(sum, lane);
-        }
+    for (var p = lid; p < width; p += WG) {
+        var sum = 0.0;
+        for (var o = p; o < TEAMS * K; o += width) { sum += parts[o]; }
+        partials[at + p * apart] = sum;
     }
     workgroupBarrier();
 }
@@ -74,6 +78,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
     let size = workgroupUniformLoad(&sizes);
     let rows = size.x;
     let slice = wid.x * (LEN + N * N * N);
+    stage(lid);
     let team = lid / SPAN;
     {% for turn in turns %}
     let column_{{ turn }} = lid % SPAN + {{ turn }}u * WG;
@@ -84,7 +89,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
     var t_{{ turn }}_{{ channel }} = Wide();
     {% endfor %}
     {% endfor %}
-    stage_rule(lid);
     for (var step = 0u; step < size.y; step++) {
         let row0 = (wid.x * size.y + step) * ROWS;
         if (row0 >= rows) { break; }
@@ -170,23 +174,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
     if (FOR_PARAMETERS) {
         {% for channel in channels %}
         {% for turn in turns %}
-        if (column_{{ turn }} < COLUMNS) {
-            shares[team * COLUMNS + column_{{ turn }}] = s_{{ turn }}_{{ channel }};
-        }
+        share(column_{{ turn }}, team, s_{{ turn }}_{{ channel }});
         {% endfor %}
-        put_shares(slice + s_at({{ channel }}u, 0u, KP), R, WIDE_KP, lid);
+        put_shares(slice + s_at({{ channel }}u, 0u, KP), R, KP, lid);
         {% for turn in turns %}
-        if (column_{{ turn }} < COLUMNS) {
-            shares[team * COLUMNS + column_{{ turn }}] = t_{{ turn }}_{{ channel }};
-        }
+        share(column_{{ turn }}, team, t_{{ turn }}_{{ channel }});
         {% endfor %}
-        put_shares(slice + T_UP + {{ channel }}u * KP, 1u, WIDE_KP, lid);
+        put_shares(slice + T_UP + {{ channel }}u * KP, 1u, KP, lid);
         {% endfor %}
         {% for turn in turns %}
-        if (column_{{ turn }} < COLUMNS) {
-            shares[team * COLUMNS + column_{{ turn }}] = b_{{ turn }};
-        }
+        share(column_{{ turn }}, team, b_{{ turn }});
         {% endfor %}
-        put_shares(slice + B_UP, 1u, COLUMNS, lid);
+        put_shares(slice + B_UP, 1u, K, lid);
     }
 }

@@ -2,7 +2,7 @@
 @group(0) @binding(0) var<storage, read_write> partials: array<f32>; // [groups, total]
 @group(0) @binding(1) var<storage, read_write> dpacked: array<f32>; // [len]
 @group(0) @binding(2) var<storage, read_write> drule: array<f32>;   // [total - len]
-@group(0) @binding(3) var<storage, read_write> info: array<u32>;    // len, total, groups, grid_x
+@group(0) @binding(3) var<storage, read> info: array<u32>;    // len, total, groups, grid_x
 
 const OUTPUTS: u32 = {{ outputs }}u;
 

@@ -3,7 +3,7 @@
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 // len, grid_x, two keys, threshold, scale as bits
-@group(0) @binding(2) var<storage, read_write> info: array<u32>;
+@group(0) @binding(2) var<storage, read> info: array<u32>;
 
 fn mix_bits(word: u32) -> u32 {
     var hash = word;

@@ -3,7 +3,7 @@
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 // numbers in x (zero beyond), numbers of y, stride, factor as bits, grid_x
-@group(0) @binding(2) var<storage, read_write> info: array<u32>;
+@group(0) @binding(2) var<storage, read> info: array<u32>;
 
 const BITS: u32 = {{ bits }}u;
 const LOW: u32 = {{ low }}u;

@@ -2,7 +2,7 @@
 @group(0) @binding(0) var<storage, read_write> a: array<f32>;    // [n, n, n]
 @group(0) @binding(1) var<storage, read_write> b: array<f32>;    // [n, p, q]
 @group(0) @binding(2) var<storage, read_write> w: array<f32>;    // [n·p, n·q]
-@group(0) @binding(3) var<storage, read_write> info: array<u32>; // p, q, grid_x
+@group(0) @binding(3) var<storage, read> info: array<u32>; // p, q, grid_x
 
 const N: u32 = {{ n }}u;
 

@@ -5,7 +5,7 @@
 @group(0) @binding(2) var<storage, read_write> grad: array<f32>; // [n·p, n·q]
 @group(0) @binding(3) var<storage, read_write> da: array<f32>;   // [n, n, n]
 @group(0) @binding(4) var<storage, read_write> db: array<f32>;   // [n, p, q]
-@group(0) @binding(5) var<storage, read_write> info: array<u32>; // p, q, grid_x
+@group(0) @binding(5) var<storage, read> info: array<u32>; // p, q, grid_x
 
 const N: u32 = {{ n }}u;
 const WG: u32 = {{ workgroup }}u;

@@ -47,7 +47,7 @@ impl AdapterSizes {
 
     /// The forward kernel for these sizes; `None` if a workgroup cannot hold one row.
     pub fn forward(&self) -> Option<Permutation> {
-        self.permutation("adapter_forward", WORKGROUP, [2, 1, 0], &[])
+        self.permutation("adapter_forward", WORKGROUP, [2, 1], 0, &[])
     }
 
     /// The backward kernel for these sizes and what it must compute.
@@ -64,7 +64,7 @@ impl AdapterSizes {
             WORKGROUP
         };
         let turns = columns.div_ceil(workgroup);
-        let shares = columns * teams.max(1);
+        let shares = self.model * teams.max(1);
         if turns * self.n * self.rank > LARGEST_SUMS {
             return None;
         }
@@ -72,10 +72,8 @@ impl AdapterSizes {
             ("for_x", for_x.into()),
             ("for_parameters", for_parameters.into()),
             ("turns", turns),
-            ("shares", shares),
         ];
-        let room = [6, 3, shares * self.lanes()];
-        self.permutation("adapter_backward", workgroup, room, &values)
+        self.permutation("adapter_backward", workgroup, [6, 3], shares, &values)
     }
 
     /// Whether what is counted here stays within 32 bits.
@@ -97,13 +95,15 @@ impl AdapterSizes {
         if rank == 1 && n <= 8 && even { 4 } else { 1 }
     }
 
-    /// As many rows as fit into a workgroup's memory, and the rule too if it is small. `room` is what
-    /// a kernel keeps of each line and channel, of each number of the bottleneck, and beside them.
+    /// As many rows as fit into a workgroup's memory, the rule too if it is small, and s_down and t_up
+    /// rather than more rows than four. `slots` are what a kernel keeps of each line and channel, and of
+    /// each number of the bottleneck; `shares` what it needs to bring columns' sums together.
     fn permutation(
         &self,
         kernel: &'static str,
         workgroup: u32,
-        [slots, inner_slots, others]: [u32; 3],
+        [slots, inner_slots]: [u32; 2],
+        shares: u32,
         more: &[(&'static str, u32)],
     ) -> Option<Permutation> {
         let Self {
@@ -120,28 +120,38 @@ impl AdapterSizes {
         let staged_len = if staged { rule } else { 1 };
         let channels = n * rank;
         let together = (1..=4).rev().find(|c| channels.is_multiple_of(*c))?;
-        let parts = |rows: u32| (workgroup / (rows * n)).clamp(1, model / n / self.lanes());
+        let lanes = self.lanes();
+        let parts = |rows: u32| (workgroup / (rows * n)).clamp(1, model / n / lanes);
         let lens = |rows: u32| {
             [
-                together * rows * n * (parts(rows) + 1),
+                shares.max(together * rows * n * (parts(rows) + 1)),
                 slots * rows * n * channels,
                 inner_slots * rows * bottleneck,
             ]
         };
-        let fits = |rows: &u32| {
+        let fits = |(rows, with_factors): &(u32, bool)| {
             let lens = lens(*rows).iter().map(|len| u64::from(*len)).sum::<u64>();
+            let factors = match with_factors {
+                true => u64::from(2 * rank) * u64::from(model),
+                false => u64::from(lanes),
+            };
             // 16 bytes of sizes, which come through workgroup memory too, and what aligning them takes.
-            let bytes = 4 * (lens + u64::from(staged_len) + u64::from(others)) + 32;
-            bytes <= u64::from(MAX_WORKGROUP_BYTES)
+            4 * (lens + factors + u64::from(staged_len)) + 48 <= u64::from(MAX_WORKGROUP_BYTES)
         };
-        let rows = [8, 4, 2, 1].into_iter().find(fits)?;
+        let with_factors = [(8, true), (4, true)].into_iter();
+        let without = [8, 4, 2, 1].into_iter().map(|rows| (rows, false));
+        let (rows, factors_staged) = with_factors.chain(without).find(fits)?;
+        let factors_len = match factors_staged {
+            true => 2 * rank * model / lanes,
+            false => 1,
+        };
         let [parts_len, small_len, inner_len] = lens(rows);
         let mut values = vec![
             ("n", n),
             ("rank", rank),
             ("model", model),
             ("bottleneck", bottleneck),
-            ("lanes", self.lanes()),
+            ("lanes", lanes),
             ("rows", rows),
             ("workgroup", workgroup),
             ("channels", channels),
@@ -149,6 +159,8 @@ impl AdapterSizes {
             ("parts", parts(rows)),
             ("staged", staged.into()),
             ("staged_len", staged_len),
+            ("factors_staged", factors_staged.into()),
+            ("factors_len", factors_len),
             ("parts_len", parts_len),
             ("small_len", small_len),
             ("inner_len", inner_len),
@@ -419,7 +431,8 @@ mod tests {
                 bottleneck,
             };
             assert_eq!(sizes.forward().map(|p| p.value("rows")), Some(8));
-            assert_eq!(sizes.backward(true, true).map(|p| p.value("rows")), Some(8));
+            let backward = sizes.backward(true, true).map(|p| p.value("rows"));
+            assert_eq!(backward, Some(if model == 1024 { 4 } else { 8 }));
         }
         let large = AdapterSizes {
             n: 64,

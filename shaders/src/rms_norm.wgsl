@@ -2,7 +2,7 @@
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;      // [rows, d]
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>; // [d]
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;      // [rows, d]
-@group(0) @binding(3) var<storage, read_write> info: array<u32>;   // rows, d, grid_x, ε as bits
+@group(0) @binding(3) var<storage, read> info: array<u32>;   // rows, d, grid_x, ε as bits
 
 @compute @workgroup_size({{ workgroup }}, 1, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

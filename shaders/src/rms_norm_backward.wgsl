@@ -5,7 +5,7 @@
 @group(0) @binding(2) var<storage, read_write> grad: array<f32>;     // [rows, d]
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;       // [rows, d]
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>; // [groups, d]
-@group(0) @binding(5) var<storage, read_write> info: array<u32>;     // rows, d, grid_x, ε as bits
+@group(0) @binding(5) var<storage, read> info: array<u32>;     // rows, d, grid_x, ε as bits
 
 const FOR_WEIGHT: bool = {{ for_weight }}u != 0u;
 

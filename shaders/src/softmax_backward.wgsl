@@ -2,7 +2,7 @@
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;    // [rows, d]
 @group(0) @binding(1) var<storage, read_write> grad: array<f32>; // [rows, d]
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;   // [rows, d]
-@group(0) @binding(3) var<storage, read_write> info: array<u32>; // rows, d, grid_x
+@group(0) @binding(3) var<storage, read> info: array<u32>; // rows, d, grid_x
 
 @compute @workgroup_size({{ workgroup }}, 1, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

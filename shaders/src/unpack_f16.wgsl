@@ -3,7 +3,7 @@
 @group(0) @binding(0) var<storage, read_write> words: array<u32>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec2<f32>>;
 // first word, words, grid_x
-@group(0) @binding(2) var<storage, read_write> info: array<u32>;
+@group(0) @binding(2) var<storage, read> info: array<u32>;
 
 fn half_value(bits: u32) -> f32 {
     let rest = bits & 0x7fffu;

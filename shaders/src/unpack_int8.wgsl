@@ -3,7 +3,7 @@
 @group(0) @binding(1) var<storage, read_write> scales: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 // first word, words, words of a group, grid_x
-@group(0) @binding(3) var<storage, read_write> info: array<u32>;
+@group(0) @binding(3) var<storage, read> info: array<u32>;
 
 @compute @workgroup_size({{ workgroup }}, 1, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

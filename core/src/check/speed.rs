@@ -60,7 +60,7 @@ pub(super) async fn ready(tensor: &Tensor<2>) -> Result<()> {
 }
 
 /// Seconds of the fastest try but the first.
-pub(super) async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
+async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     let mut least = f64::INFINITY;
     work().await?;
     for _ in 0..TRIES {

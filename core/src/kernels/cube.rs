@@ -11,13 +11,16 @@ use compacter_shaders::{AdapterSizes, Permutation, WORKGROUP, grid};
 use cubecl::ir::metadata::Info;
 use cubecl::ir::{ElemType, UIntKind};
 use cubecl::prelude::*;
-use cubecl::server::KernelArguments;
+use cubecl::server::{KernelArguments, MetadataBindingInfo};
 use cubecl::{CubeCount, CubeKernel, PrecompiledSource};
 use std::ops::Range;
 
 /// Workgroups that share the sums of parameter gradients, each with a slice of its own: some for each
 /// multiprocessor of a large GPU.
 const GROUPS: u32 = 512;
+
+/// Workgroups of a forward pass, each of which takes the factors into its memory once.
+const FORWARD_GROUPS: u32 = 2048;
 
 /// Invocations that share the sums of a gather.
 const GATHER_INVOCATIONS: u32 = 1 << 16;
@@ -104,16 +107,19 @@ fn launch(permutation: Permutation, grid: (u32, u32), tensors: &[&CubeTensor], i
     };
     #[cfg(test)]
     LAUNCHED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let info = client.create_from_slice(bytemuck::cast_slice(info));
-    let mut buffers: Vec<_> = tensors
-        .iter()
-        .map(|tensor| tensor.handle.clone().binding())
-        .collect();
-    buffers.push(info.binding());
+    let buffers = tensors.iter().map(|tensor| tensor.handle.clone().binding());
+    // The last binding. In a buffer of our own it would be written, and each write is a submission.
+    let words = info.chunks(2).map(|pair| match *pair {
+        [low, high] => u64::from(high) << 32 | u64::from(low),
+        _ => pair.iter().copied().map(u64::from).sum(),
+    });
+    let info = MetadataBindingInfo::custom(words.collect());
     client.launch(
         Box::new(Wgsl(permutation)),
         CubeCount::Static(grid.0, grid.1, 1),
-        KernelArguments::new().with_buffers(buffers),
+        KernelArguments::new()
+            .with_buffers(buffers.collect())
+            .with_info(info),
     );
 }
 
@@ -154,8 +160,11 @@ impl KernelBackend for CubeBackend {
         };
         let [x, rule, packed] = [x, rule, packed].map(into_contiguous);
         let y = empty(&x, x.meta.shape().clone());
-        let grid = grid(rows.div_ceil(kernel.value("rows")));
-        launch(kernel, grid, &[&x, &rule, &packed, &y], &[rows, grid.0]);
+        let tiles = rows.div_ceil(kernel.value("rows"));
+        let per_group = tiles.div_ceil(FORWARD_GROUPS);
+        let grid = grid(tiles.div_ceil(per_group));
+        let info = [rows, grid.0, per_group];
+        launch(kernel, grid, &[&x, &rule, &packed, &y], &info);
         y
     }
 

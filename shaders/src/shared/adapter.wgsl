@@ -8,6 +8,7 @@ const D: u32 = {{ bottleneck }}u;
 const ROWS: u32 = {{ rows }}u;
 const WG: u32 = {{ workgroup }}u;
 const STAGED: bool = {{ staged }}u != 0u;
+const FACTORS_STAGED: bool = {{ factors_staged }}u != 0u;
 const NR: u32 = N * R;
 const KP: u32 = K / N;
 const DP: u32 = D / N;
@@ -30,15 +31,24 @@ var<workgroup> parts: array<f32, {{ parts_len }}>;
 var<workgroup> small: array<f32, {{ small_len }}>;
 var<workgroup> inner: array<f32, {{ inner_len }}>;
 var<workgroup> staged_rule: array<f32, {{ staged_len }}>;
+var<workgroup> factors: array<Wide, {{ factors_len }}>; // s_down and t_up: [2, NR, WIDE_KP]
 // Sizes come through workgroupUniformLoad: Chrome rejects barriers behind values read from storage.
 var<workgroup> sizes: vec4<u32>;
 
 fn packed_at(at: u32) -> f32 { return lane_of(packed[at / LANES], at % LANES); }
 
-fn stage_rule(lid: u32) {
+// Into the workgroup's memory what each of its rows needs, if it has room.
+fn stage(lid: u32) {
     if (STAGED) {
         for (var o = lid; o < {{ staged_len }}u; o += WG) { staged_rule[o] = rule[o]; }
     }
+    if (FACTORS_STAGED) {
+        for (var o = lid; o < 2u * NR * WIDE_KP; o += WG) {
+            let channel = (o / WIDE_KP) % NR;
+            factors[o] = factor_read(o / (NR * WIDE_KP), channel, o % WIDE_KP);
+        }
+    }
+    workgroupBarrier();
 }
 
 fn rule_at(index: u32) -> f32 {
@@ -53,6 +63,11 @@ fn s_at(channel: u32, p: u32, width: u32) -> u32 {
 
 // Numbers of s_down (source 0) or t_up (source 1).
 fn factor(source: u32, channel: u32, q: u32) -> Wide {
+    if (FACTORS_STAGED) { return factors[(source * NR + channel) * WIDE_KP + q]; }
+    return factor_read(source, channel, q);
+}
+
+fn factor_read(source: u32, channel: u32, q: u32) -> Wide {
     var at = s_at(channel, q * LANES, KP);
     if (source == 1u) { at = T_UP + channel * KP + q * LANES; }
     return packed[at / LANES];
