@@ -151,21 +151,32 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
         }
         {% for turn in turns %}
         if (column_{{ turn }} < COLUMNS) {
-            for (var row = team; row < valid; row += TEAMS) {
-                let at = (row0 + row) * COLUMNS + column_{{ turn }};
-                let line = row * N + column_{{ turn }} / WIDE_KP;
-                let given = grad[at];
-                var value = Wide();
-                if (FOR_PARAMETERS) { value = x[at]; }
-                var back = given;
-                {% for channel in channels %}
-                let u_{{ channel }} = small[5u * SMALL + line * NR + {{ channel }}u];
-                back += u_{{ channel }} * factor_{{ turn }}_{{ channel }};
-                s_{{ turn }}_{{ channel }} += u_{{ channel }} * value;
-                t_{{ turn }}_{{ channel }} += small[3u * SMALL + line * NR + {{ channel }}u] * given;
+            let block = column_{{ turn }} / WIDE_KP;
+            for (var first_row = team; first_row < valid; first_row += {{ rows_at_once }}u * TEAMS) {
+                // All loads before the first store, which the compiler may not move them over.
+                {% for r in rows_at_once %}
+                let row_{{ r }} = min(first_row + {{ r }}u * TEAMS, valid - 1u);
+                let at_{{ r }} = (row0 + row_{{ r }}) * COLUMNS + column_{{ turn }};
+                let there_{{ r }} = first_row + {{ r }}u * TEAMS < valid;
+                let given_{{ r }} = grad[at_{{ r }}];
+                var value_{{ r }} = Wide();
+                if (FOR_PARAMETERS) { value_{{ r }} = x[at_{{ r }}]; }
                 {% endfor %}
-                b_{{ turn }} += given;
-                if (FOR_X) { dx[at] = back; }
+                {% for r in rows_at_once %}
+                if (there_{{ r }}) {
+                    let line = row_{{ r }} * N + block;
+                    var back = given_{{ r }};
+                    {% for channel in channels %}
+                    let u_{{ channel }} = small[5u * SMALL + line * NR + {{ channel }}u];
+                    back += u_{{ channel }} * factor_{{ turn }}_{{ channel }};
+                    s_{{ turn }}_{{ channel }} += u_{{ channel }} * value_{{ r }};
+                    t_{{ turn }}_{{ channel }} +=
+                        small[3u * SMALL + line * NR + {{ channel }}u] * given_{{ r }};
+                    {% endfor %}
+                    b_{{ turn }} += given_{{ r }};
+                    if (FOR_X) { dx[at_{{ r }}] = back; }
+                }
+                {% endfor %}
             }
         }
         {% endfor %}

@@ -14,18 +14,23 @@ fn wide_out(row0: u32, rows: u32, lid: u32) {
         let line = o / PARTS;
         let part = o % PARTS;
         let block = line % N;
-        if (row0 + line / N < rows) {
-            let start = ((row0 + line / N) * K + block * KP) / LANES;
-            for (var step = 0u; step < STEPS; step++) {
-                let q = part + step * PARTS;
-                if (q < WIDE_KP) {
-                    var sum = x[start + q] + packed[(B_UP + block * KP) / LANES + q];
-                    {% for channel in channels %}
-                    sum += small[SMALL + line * NR + {{ channel }}u] * factor(1u, {{ channel }}u, q);
-                    {% endfor %}
-                    y[start + q] = sum;
-                }
-            }
+        let row = row0 + line / N;
+        let start = (row * K + block * KP) / LANES;
+        for (var first = part; row < rows && first < WIDE_KP; first += {{ batch }}u * PARTS) {
+            // All loads before the first store, which the compiler may not move them over.
+            {% for step in batch %}
+            let q_{{ step }} = min(first + {{ step }}u * PARTS, WIDE_KP - 1u);
+            var sum_{{ step }} = x[start + q_{{ step }}];
+            let bias_{{ step }} = packed[(B_UP + block * KP) / LANES + q_{{ step }}];
+            {% endfor %}
+            {% for step in batch %}
+            sum_{{ step }} += bias_{{ step }};
+            {% for channel in channels %}
+            sum_{{ step }} +=
+                small[SMALL + line * NR + {{ channel }}u] * factor(1u, {{ channel }}u, q_{{ step }});
+            {% endfor %}
+            if (first + {{ step }}u * PARTS < WIDE_KP) { y[start + q_{{ step }}] = sum_{{ step }}; }
+            {% endfor %}
         }
     }
 }

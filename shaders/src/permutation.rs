@@ -14,6 +14,10 @@ const REDUCED: u32 = 16;
 /// Most sums that an invocation of the adapter's backward keeps, of each kind.
 const LARGEST_SUMS: u32 = 128;
 
+/// Most loads of a part of a row, and rows of a column, that the adapter's kernels wait for together.
+const MOST_LOADS: u32 = 8;
+const ROWS_AT_ONCE: u32 = 4;
+
 /// Rows whose share of a norm weight's gradient one workgroup sums.
 const NORM_ROWS: u32 = 8;
 
@@ -72,6 +76,7 @@ impl AdapterSizes {
             ("for_x", for_x.into()),
             ("for_parameters", for_parameters.into()),
             ("turns", turns),
+            ("rows_at_once", ROWS_AT_ONCE),
         ];
         self.permutation("adapter_backward", workgroup, [6, 3], shares, &values)
     }
@@ -157,6 +162,10 @@ impl AdapterSizes {
             ("channels", channels),
             ("together", together),
             ("parts", parts(rows)),
+            (
+                "batch",
+                (model / n / lanes).div_ceil(parts(rows)).min(MOST_LOADS),
+            ),
             ("staged", staged.into()),
             ("staged_len", staged_len),
             ("factors_staged", factors_staged.into()),

@@ -25,7 +25,6 @@ const WIDE_KP: u32 = KP / LANES;
 // Invocations that share a line, and one more, so that lines fall into different banks.
 const PARTS: u32 = {{ parts }}u;
 const PADDED: u32 = PARTS + 1u;
-const STEPS: u32 = (WIDE_KP + PARTS - 1u) / PARTS;
 
 var<workgroup> parts: array<f32, {{ parts_len }}>;
 var<workgroup> small: array<f32, {{ small_len }}>;
@@ -85,17 +84,24 @@ fn wide_in(source: u32, slot: u32, row0: u32, rows: u32, lid: u32) {
             {% for c in together %}
             var sum_{{ c }} = Wide();
             {% endfor %}
-            if (row < rows) {
-                let start = (row * K + (line % N) * KP) / LANES;
-                for (var step = 0u; step < STEPS; step++) {
-                    let q = part + step * PARTS;
-                    if (q < WIDE_KP) {
-                        let value = wide_value(source, start + q);
-                        {% for c in together %}
-                        sum_{{ c }} += value * factor(source, channel + {{ c }}u, q);
-                        {% endfor %}
-                    }
+            let start = (row * K + (line % N) * KP) / LANES;
+            for (var first = part; first < WIDE_KP; first += {{ batch }}u * PARTS) {
+                // All loads, then all sums, so that the loads wait for memory together.
+                {% for step in batch %}
+                let q_{{ step }} = first + {{ step }}u * PARTS;
+                var value_{{ step }} = Wide();
+                if (row < rows && q_{{ step }} < WIDE_KP) {
+                    value_{{ step }} = wide_value(source, start + q_{{ step }});
                 }
+                {% endfor %}
+                {% for step in batch %}
+                {
+                    let q = min(q_{{ step }}, WIDE_KP - 1u);
+                    {% for c in together %}
+                    sum_{{ c }} += value_{{ step }} * factor(source, channel + {{ c }}u, q);
+                    {% endfor %}
+                }
+                {% endfor %}
             }
             {% for c in together %}
             parts[({{ c }}u * LINES + line) * PADDED + part] = sum_of(sum_{{ c }});
