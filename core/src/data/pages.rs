@@ -65,8 +65,9 @@ impl ChunkReader for Checked {
                 let message = format!("a page of {size} bytes: at most {most} are unpacked");
                 return Err(wrong(message));
             }
-            skip(&mut header.iter().copied(), STRUCT, MOST_NESTED)
-                .ok_or_else(|| wrong("a page's header is not whole"))?;
+            if !is_whole(header, MOST_NESTED) {
+                return Err(wrong("a page's header is not whole"));
+            }
         }
         self.bytes.get_read(start)
     }
@@ -87,6 +88,11 @@ fn page_size(header: &[u8]) -> Option<u64> {
     let size = number()?;
     // Zigzag: odd numbers are below 0.
     (size % 2 == 0).then_some(size / 2)
+}
+
+/// Whether these bytes begin with a struct that ends in them, of at most so many levels.
+pub(super) fn is_whole(bytes: &[u8], levels: u8) -> bool {
+    skip(&mut bytes.iter().copied(), STRUCT, levels).is_some()
 }
 
 /// Passes over a value of Thrift's compact protocol; `None` if it is not whole. The reader goes on
@@ -282,7 +288,7 @@ mod tests {
     fn a_list_in_a_header_ends_with_the_file() {
         let whole = |rest: &[u8]| {
             let bytes = [&[0x15, 0, 0x15, 0, 0x15, 2], rest].concat();
-            skip(&mut bytes.iter().copied(), STRUCT, MOST_NESTED).is_some()
+            is_whole(&bytes, MOST_NESTED)
         };
         assert!(whole(&[0]));
         // A short list of numbers, a text, a truth value, a struct, a double, a far field.
