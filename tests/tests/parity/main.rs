@@ -1,7 +1,8 @@
 //! Every number of the reference that concerns the methods here, on the CPU and through wgpu.
 //!
 //! `COMPACTER_FIXTURES=DIR` reads another folder of that layout. Without a GPU or software adapter
-//! the test fails, unless `COMPACTER_GPU=skip`.
+//! the test fails, unless `COMPACTER_GPU=skip`. With `COMPACTER_STORAGES=gpu` weights kept as f16 and
+//! int8 are tried there too, and not on the CPU alone.
 #![forbid(unsafe_code)]
 
 mod adapterhub;
@@ -9,6 +10,7 @@ mod fixtures;
 mod functions;
 mod layout;
 mod methods;
+mod storages;
 
 use compacter_core::{Device, DeviceKind, cpu_device, gpu_device};
 use fixtures::{Compared, Fixtures};
@@ -54,6 +56,19 @@ fn run(name: &str, device: Device, fixtures: &Fixtures) -> bool {
         println!("FAILED {failure}");
     }
     let (tensors, directories) = (compared.tensors, compared.directories);
+    if name == "cpu" || std::env::var("COMPACTER_STORAGES").as_deref() == Ok("gpu") {
+        let mut packed = Compared::default();
+        storages::compare(fixtures, &device, &mut packed);
+        packed
+            .failures
+            .iter()
+            .for_each(|failure| println!("FAILED {failure}"));
+        println!(
+            "compared {} results with weights as f16 and int8 on {name}",
+            packed.tensors
+        );
+        compared.failures.append(&mut packed.failures);
+    }
     println!("compared {tensors} tensors in {directories} directories on {name}");
     directories == 0 || !compared.failures.is_empty()
 }

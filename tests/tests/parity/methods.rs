@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use compacter_core::artifact::{self, Header};
 use compacter_core::data::Batch;
 use compacter_core::method::Method;
-use compacter_core::t5::{Forward, Inputs, Projections, T5, T5Config, Weights};
+use compacter_core::t5::{Forward, Inputs, Loader, Projections, Storage, T5, T5Config, Weights};
 use compacter_core::train::{Optimiser, Trainer};
 use compacter_core::{Device, block_on, float_values};
 use safetensors::{Dtype, tensor::TensorView};
@@ -88,32 +88,55 @@ fn serialize<'a>(
 }
 
 pub fn base(all: &Tensors, config: &T5Config, device: &Device) -> T5 {
+    base_in(Storage::F32, all, config, device)
+}
+
+pub fn base_in(storage: Storage, all: &Tensors, config: &T5Config, device: &Device) -> T5 {
     let names = config.tensors();
     let own = names.iter().map(|(name, _)| (name.clone(), &all[name]));
     let file = ("model.safetensors".to_string(), serialize(own, None));
-    T5::from_safetensors(config.clone(), &[file], device).unwrap()
+    let loader = Loader::new(config.clone(), storage, device);
+    loader.load(&[file]).unwrap()
 }
 
 /// A folder's base, the method's weights on it and its batch.
-struct Loaded {
-    model: Arc<T5>,
-    start: Weights,
-    batch: Batch,
-    expected: Tensors,
+pub struct Loaded {
+    pub model: Arc<T5>,
+    pub start: Weights,
+    pub batch: Batch,
+    pub expected: Tensors,
     groups: Groups,
 }
 
 fn load(folder: &Path, config: &Value, method: &Method, device: &Device) -> Loaded {
-    let task = config["method"]["task"].as_str().unwrap_or("mrpc");
     let t5 = t5_config(&config["t5"], config["tied"].as_bool());
     let weights = tensors(&folder.join("model.safetensors"));
+    load_on(
+        base(&weights, &t5, device),
+        folder,
+        config,
+        method,
+        &weights,
+    )
+}
+
+/// A folder's weights of the method, on this form of its base.
+pub fn load_on(
+    model: T5,
+    folder: &Path,
+    config: &Value,
+    method: &Method,
+    weights: &Tensors,
+) -> Loaded {
+    let task = config["method"]["task"].as_str().unwrap_or("mrpc");
+    let t5 = model.config().clone();
     let expected = tensors(&folder.join("expected.safetensors"));
-    let model = Arc::new(base(&weights, &t5, device));
+    let model = Arc::new(model);
     let groups = groups(method, &t5);
     let own = groups.iter().flat_map(|group| &group.parts).map(|part| {
         let name = &part.name;
         let theirs = reference_name(name, task);
-        let found = find(&weights, "", &theirs).unwrap_or_else(|| panic!("{theirs}"));
+        let found = find(weights, "", &theirs).unwrap_or_else(|| panic!("{theirs}"));
         (name.clone(), found.1)
     });
     let header = Header::new(method.clone(), t5);

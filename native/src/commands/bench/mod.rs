@@ -85,7 +85,7 @@ pub(crate) struct Args {
     /// Time by kind of operation on the CPU (Linux), by kernel on a GPU
     #[arg(long)]
     profile: bool,
-    /// The fused adapter alone on a batch's source tokens, in GB/s beside a copy's
+    /// The fused adapter alone, in GB/s beside a copy's
     #[arg(long, conflicts_with = "profile")]
     adapter: bool,
     /// Costs by batch, source, target, size, n, rank or bottleneck
