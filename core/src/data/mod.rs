@@ -9,6 +9,8 @@ mod parquet;
 #[cfg(all(test, feature = "parquet"))]
 pub(crate) mod parquet_tests;
 mod table;
+#[cfg(feature = "parquet")]
+mod thrift;
 mod tokenizer;
 
 pub use batch::{Batch, IGNORED, Row, epoch_plan};

@@ -1,7 +1,7 @@
 //! Holds what the pages of a Parquet file claim to the length of the file: the reader allocates by
 //! their word.
 
-use super::parquet::{I32_FIELD, varint};
+use super::thrift::{I32_FIELD, is_whole, varint};
 use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
@@ -24,18 +24,6 @@ const DICTIONARY_VALUE: usize = 4;
 
 /// Levels of a page's header, of which a data page's statistics are the third.
 const MOST_NESTED: u8 = 8;
-/// Kinds of values in Thrift's compact protocol; no page has sets or maps.
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const BYTE: u8 = 3;
-const I16: u8 = 4;
-const I32: u8 = 5;
-const I64: u8 = 6;
-const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
-const STRUCT: u8 = 12;
-
 fn wrong(message: impl Into<String>) -> ParquetError {
     ParquetError::General(message.into())
 }
@@ -88,53 +76,6 @@ fn page_size(header: &[u8]) -> Option<u64> {
     let size = number()?;
     // Zigzag: odd numbers are below 0.
     (size % 2 == 0).then_some(size / 2)
-}
-
-/// Whether these bytes begin with a struct that ends in them, of at most so many levels.
-pub(super) fn is_whole(bytes: &[u8], levels: u8) -> bool {
-    skip(&mut bytes.iter().copied(), STRUCT, levels).is_some()
-}
-
-/// Passes over a value of Thrift's compact protocol; `None` if it is not whole. The reader goes on
-/// past the end, as often as a list says that it has values.
-fn skip(bytes: &mut impl Iterator<Item = u8>, kind: u8, depth: u8) -> Option<()> {
-    let depth = depth.checked_sub(1)?;
-    match kind {
-        BYTE => bytes.next().map(drop),
-        I16 | I32 | I64 => varint(bytes).map(drop),
-        DOUBLE => bytes.nth(7).map(drop),
-        BINARY => match usize::try_from(varint(bytes)?).ok()? {
-            0 => Some(()),
-            length => bytes.nth(length - 1).map(drop),
-        },
-        LIST => {
-            let head = bytes.next()?;
-            let count = match head >> 4 {
-                15 => varint(bytes)?,
-                short => short.into(),
-            };
-            let kind = match head & 15 {
-                TRUE | FALSE => BYTE,
-                other => other,
-            };
-            // Every value has a byte at least, so that this ends with the bytes.
-            (0..count).try_for_each(|_| skip(bytes, kind, depth))
-        }
-        STRUCT => loop {
-            let head = bytes.next()?;
-            match head {
-                0 => return Some(()),
-                // The field's number stands apart.
-                1..16 => varint(bytes).map(drop)?,
-                _ => {}
-            }
-            match head & 15 {
-                TRUE | FALSE => {} // the value is the kind
-                kind => skip(bytes, kind, depth)?,
-            }
-        },
-        _ => None,
-    }
 }
 
 /// A reader whose pages are looked at.
@@ -282,23 +223,6 @@ mod tests {
         let huge = header(&[0xfe, 0xff, 0xff, 0xff, 0x0f]).unwrap();
         assert!(huge.contains("a page of 2147483647 bytes"), "{huge}");
         assert!(header(&[0x01]).unwrap().contains("no size"));
-    }
-
-    #[test]
-    fn a_list_in_a_header_ends_with_the_file() {
-        let whole = |rest: &[u8]| {
-            let bytes = [&[0x15, 0, 0x15, 0, 0x15, 2], rest].concat();
-            is_whole(&bytes, MOST_NESTED)
-        };
-        assert!(whole(&[0]));
-        // A short list of numbers, a text, a truth value, a struct, a double, a far field.
-        assert!(whole(&[
-            0x19, 0x25, 2, 4, 0x18, 1, b'a', 0x11, 0x1c, 0x15, 2, 0, 0
-        ]));
-        assert!(whole(&[0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x05, 40, 2, 0]));
-        // A list of 2^31 doubles and no more bytes: the reader took minutes.
-        assert!(!whole(&[0x19, 0xf7, 0xff, 0xff, 0xff, 0xff, 7]));
-        assert!(!whole(&[]) && !whole(&[0x18, 9, 0]) && !whole(&[0x1c; 20]));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! before it is read, and a panic inside the reader becomes an error that names the file.
 
 use super::objects::{Each, Object};
-use super::pages::{Checked, Guarded, is_whole};
+use super::pages::{Checked, Guarded};
+use super::thrift::{is_whole, schema};
 use crate::{Error, Result};
 use bytes::Bytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -179,50 +180,23 @@ fn check_footer(bytes: &[u8], file: &str) -> Result<usize> {
         ));
     }
     let footer = &bytes[end - length..end];
-    match schema_nodes(footer) {
+    match schema(footer) {
+        Some(schema) if schema.nodes > MAX_NODES => wrong(format!(
+            "{} nodes in its schema: at most {MAX_NODES} are read",
+            schema.nodes
+        )),
+        Some(schema) if schema.children >= schema.nodes => wrong(format!(
+            "broken Parquet: {} nodes below one of {} in its schema",
+            schema.children, schema.nodes
+        )),
         // The reader passes over a list by its own word, and truth values have no bytes there: a
         // file of 741 claimed two hundred million, which took seconds.
-        Some(nodes) if nodes <= MAX_NODES => match is_whole(footer, MOST_NESTED) {
-            true => Ok(end - length),
-            false => wrong("broken Parquet: the footer is not whole".into()),
-        },
-        Some(nodes) => wrong(format!(
-            "{nodes} nodes in its schema: at most {MAX_NODES} are read"
-        )),
+        Some(_) if !is_whole(footer, MOST_NESTED) => {
+            wrong("broken Parquet: the footer is not whole".into())
+        }
+        Some(_) => Ok(end - length),
         None => wrong("broken Parquet: the footer does not begin with version and schema".into()),
     }
-}
-
-/// The header of a field of Thrift's compact protocol that follows the one before and is an i32.
-pub(super) const I32_FIELD: u8 = 0x15;
-
-/// The number of nodes in the schema, which every writer puts second into the footer, after the
-/// version (Thrift's compact protocol: field headers, then a zigzag number and a list's length).
-fn schema_nodes(footer: &[u8]) -> Option<u64> {
-    const LIST_FIELD: u8 = 0x19;
-    const STRUCTS: u8 = 0x0c;
-    let mut bytes = footer.iter().copied();
-    (bytes.next()? == I32_FIELD).then_some(())?;
-    varint(&mut bytes)?;
-    (bytes.next()? == LIST_FIELD).then_some(())?;
-    let head = bytes.next()?;
-    (head & 0x0f == STRUCTS).then_some(())?;
-    match head >> 4 {
-        15 => varint(&mut bytes),
-        short => Some(short.into()),
-    }
-}
-
-pub(super) fn varint(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let byte = bytes.next()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -315,7 +315,16 @@ fn norms_match_their_twin() {
 
 #[test]
 fn softmax_matches_its_twin() {
-    for [rows, width] in [[1, 1], [5, 4], [700, 129]] {
+    // A team of each size, and more of them than one dimension of a grid has.
+    let sizes = [
+        [1, 1],
+        [5, 4],
+        [700, 129],
+        [40, 300],
+        [9, 1500],
+        [524_300, 2],
+    ];
+    for [rows, width] in sizes {
         let mut stream = Stream::new(13, "softmax");
         let mut x = random(&mut stream, rows * width, 5.0);
         x[width / 2] = -1e9; // a masked place
