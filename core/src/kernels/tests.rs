@@ -337,7 +337,8 @@ fn softmax_matches_its_twin() {
             };
             let x = tensor(&x).require_grad();
             let out = softmax(x.clone());
-            compare(name, &read(out.clone()), &y, 2e-6);
+            // Of a million differences some are 20, whose rounding the power multiplies.
+            compare(name, &read(out.clone()), &y, 4e-6);
             let grads = (out * tensor(&grad)).sum().backward();
             compare(name, &read(x.grad(&grads).expect("tracked")), &dx, 5e-6);
         }
