@@ -11,6 +11,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, FileReader, Length, RowGroupReader};
 use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
+use std::io::Read;
 
 /// What a page of a file of any length may unpack to, and how many times the file's length beside.
 const SMALL_PAGE: u64 = 1 << 20;
@@ -40,8 +41,21 @@ impl Length for Checked {
     }
 }
 
+/// Bytes whose end is an error to whoever reads on: the reader passes over what is not there, as often
+/// as a list says.
+pub(super) struct Strict(<Bytes as ChunkReader>::T);
+
+impl Read for Strict {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(into)? {
+            0 if !into.is_empty() => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
+    }
+}
+
 impl ChunkReader for Checked {
-    type T = <Bytes as ChunkReader>::T;
+    type T = Strict;
 
     /// Before the footer this is where a page's header begins.
     fn get_read(&self, start: u64) -> Result<Self::T> {
@@ -57,7 +71,7 @@ impl ChunkReader for Checked {
                 return Err(wrong("a page's header is not whole"));
             }
         }
-        self.bytes.get_read(start)
+        self.bytes.get_read(start).map(Strict)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -223,6 +237,16 @@ mod tests {
         let huge = header(&[0xfe, 0xff, 0xff, 0xff, 0x0f]).unwrap();
         assert!(huge.contains("a page of 2147483647 bytes"), "{huge}");
         assert!(header(&[0x01]).unwrap().contains("no size"));
+    }
+
+    #[test]
+    fn a_page_ends_with_its_file() {
+        let bytes = Bytes::from_static(b"PAR1");
+        let end = 0; // all of it is the footer
+        let mut read = Checked { bytes, end }.get_read(3).unwrap();
+        let mut byte = [0];
+        assert_eq!(read.read(&mut byte).unwrap(), 1);
+        assert!(read.read(&mut byte).is_err());
     }
 
     #[test]

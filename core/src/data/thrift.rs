@@ -105,10 +105,11 @@ fn skip(bytes: &mut impl Iterator<Item = u8>, kind: u8, depth: u8) -> Option<()>
                 15 => varint(bytes)?,
                 short => short.into(),
             };
-            let kind = match head & 15 {
-                TRUE | FALSE => BYTE,
-                other => other,
-            };
+            let kind = head & 15;
+            // To the reader they have no bytes in a list, and headers have no such lists.
+            if let (TRUE | FALSE, 1..) = (kind, count) {
+                return None;
+            }
             // Every value has a byte at least, so that this ends with the bytes.
             (0..count).try_for_each(|_| skip(bytes, kind, depth))
         }
@@ -145,6 +146,8 @@ mod tests {
             0x19, 0x25, 2, 4, 0x18, 1, b'a', 0x11, 0x1c, 0x15, 2, 0, 0
         ]));
         assert!(whole(&[0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0x05, 40, 2, 0]));
+        // The reader takes truth values in a list for nothing, and what follows for something else.
+        assert!(whole(&[0x19, 0x01, 0]) && !whole(&[0x19, 0x11, 0, 0]));
         // A list of 2^31 doubles and no more bytes: the reader took minutes.
         assert!(!whole(&[0x19, 0xf7, 0xff, 0xff, 0xff, 0xff, 7]));
         assert!(!whole(&[]) && !whole(&[0x18, 9, 0]) && !whole(&[0x1c; 20]));
