@@ -1,12 +1,14 @@
 //! The fused adapter alone: bytes that it cannot do without, a second, beside a copy's.
 
 use super::compare::values;
-use super::speed::ready;
+use super::speed::{best, ready};
 use crate::kernels::{AdapterShape, lphm_adapter, lphm_adapter_backward};
 use crate::{Device, Result};
 use burn::tensor::Tensor;
 use serde::Serialize;
-use web_time::Instant;
+
+/// Seconds of tries: a GPU takes a while to leave the clock that it has at rest.
+const WARM: f64 = 0.5;
 
 /// GB a second of a copy and of the adapter, forward and backward.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -26,7 +28,7 @@ pub async fn adapter_speed(
     shape: &AdapterShape,
 ) -> Result<AdapterSpeed> {
     let one = Tensor::<2>::ones([1, 1], device);
-    let wait = best(async || ready(&one).await).await?;
+    let wait = best(WARM, async || ready(&one).await).await?;
     // [rows, k]; the same few numbers in every row, as drawing them all would take longer.
     let wide = |purpose| {
         let row = values(device, purpose, [1, shape.model]);
@@ -35,13 +37,13 @@ pub async fn adapter_speed(
     let [x, grad] = ["x", "cotangent"].map(wide);
     let rule = values(device, "rule", [shape.n; 3]);
     let parts = values(device, "parts", [shape.len()]);
-    let copy = best(async || ready(&(x.clone() * 1.5)).await).await? - wait;
-    let forward = best(async || {
+    let copy = best(WARM, async || ready(&(x.clone() * 1.5)).await).await? - wait;
+    let forward = best(WARM, async || {
         let y = lphm_adapter(x.clone(), rule.clone(), parts.clone(), shape);
         ready(&y).await
     });
     let forward = forward.await? - wait;
-    let backward = best(async || {
+    let backward = best(WARM, async || {
         let wide = [x.clone(), grad.clone()];
         let (dx, _, dparts) = lphm_adapter_backward(wide, rule.clone(), parts.clone(), shape);
         // The parameters' gradients come last.
@@ -56,19 +58,6 @@ pub async fn adapter_speed(
         forward: speed(2.0, forward),
         backward: speed(3.0, backward),
     })
-}
-
-/// Seconds of the fastest try in half a second, and of five at least.
-async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
-    work().await?;
-    let (start, mut least, mut tries) = (Instant::now(), f64::INFINITY, 0);
-    while tries < 5 || start.elapsed().as_secs_f64() < 0.5 {
-        let before = Instant::now();
-        work().await?;
-        least = least.min(before.elapsed().as_secs_f64());
-        tries += 1;
-    }
-    Ok(least)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ const DICTIONARY_VALUE: usize = 4;
 
 /// Levels of a page's header, of which a data page's statistics are the third.
 const MOST_NESTED: u8 = 8;
+
 fn wrong(message: impl Into<String>) -> ParquetError {
     ParquetError::General(message.into())
 }
