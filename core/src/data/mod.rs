@@ -3,14 +3,8 @@
 mod batch;
 mod objects;
 #[cfg(feature = "parquet")]
-mod pages;
-#[cfg(feature = "parquet")]
-mod parquet;
-#[cfg(all(test, feature = "parquet"))]
-pub(crate) mod parquet_tests;
+pub(crate) mod parquet;
 mod table;
-#[cfg(feature = "parquet")]
-mod thrift;
 mod tokenizer;
 
 pub use batch::{Batch, IGNORED, Row, epoch_plan};

@@ -2,7 +2,7 @@
 
 use super::folder::{failure, folder, recipe};
 use super::*;
-use crate::data::parquet_tests::{Column, write};
+use crate::data::parquet::testing::{Column, write};
 
 const TRAIN: &str = "train-00000-of-00001.parquet";
 const VALIDATION: &str = "validation-00000-of-00001.parquet";

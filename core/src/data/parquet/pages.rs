@@ -1,7 +1,8 @@
 //! Holds what the pages of a Parquet file claim to the length of the file: the reader allocates by
 //! their word.
 
-use super::thrift::{I32_FIELD, is_whole, varint};
+use super::headers::PAGE;
+use super::thrift::{I32_FIELD, is_struct, varint};
 use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
@@ -68,8 +69,10 @@ impl ChunkReader for Checked {
                 let message = format!("a page of {size} bytes: at most {most} are unpacked");
                 return Err(wrong(message));
             }
-            if !is_whole(header, MOST_NESTED) {
-                return Err(wrong("a page's header is not whole"));
+            if !is_struct(header, PAGE, MOST_NESTED) {
+                return Err(wrong(
+                    "a page's header is not whole, or not one of Parquet's",
+                ));
             }
         }
         self.bytes.get_read(start).map(Strict)
@@ -207,7 +210,7 @@ impl PageReader for Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::parquet_tests::{Column, write};
+    use crate::data::parquet::testing::{Column, write};
 
     fn read(bytes: Vec<u8>) -> String {
         let read = crate::data::read_parquet(bytes, "t.parquet", &["text"], &mut |_, _| Ok(()));

@@ -3,16 +3,22 @@
 //! Such a file may come from anybody: what would take unbounded time, memory or stack is refused
 //! before it is read, and a panic inside the reader becomes an error that names the file.
 
+mod headers;
+mod pages;
+#[cfg(test)]
+pub(crate) mod testing;
+mod thrift;
+
 use super::objects::{Each, Object};
-use super::pages::{Checked, Guarded};
-use super::thrift::{is_whole, schema};
 use crate::{Error, Result};
 use bytes::Bytes;
+use pages::{Checked, Guarded};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, reader::RowIter};
 use parquet::schema::types::Type;
 use serde_json::{Number, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use thrift::{is_struct, schema};
 
 const MAGIC: &[u8] = b"PAR1";
 /// Largest footer: real ones have some hundred bytes a column and row group.
@@ -191,9 +197,10 @@ fn check_footer(bytes: &[u8], file: &str) -> Result<usize> {
         )),
         // The reader passes over a list by its own word, and truth values have no bytes there: a
         // file of 741 claimed two hundred million, which took seconds.
-        Some(_) if !is_whole(footer, MOST_NESTED) => {
-            wrong("broken Parquet: the footer is not whole".into())
-        }
+        Some(_) if !is_struct(footer, headers::FILE, MOST_NESTED) => wrong(
+            "broken Parquet: the footer is not whole, or a field in it is not what Parquet has there"
+                .into(),
+        ),
         Some(_) => Ok(end - length),
         None => wrong("broken Parquet: the footer does not begin with version and schema".into()),
     }
@@ -202,7 +209,7 @@ fn check_footer(bytes: &[u8], file: &str) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::parquet_tests::{Column, write};
+    use testing::{Column, write};
 
     fn read(bytes: Vec<u8>, columns: &[&str]) -> Result<Vec<Value>> {
         let mut seen = vec![];
@@ -242,15 +249,15 @@ mod tests {
         let whole = sample();
         let end = whole.len() - 8;
         let length = u32::from_le_bytes(whole[end..end + 4].try_into().unwrap());
-        // In place of the footer's end, a list of 2^28 truth values, which have no bytes of their own.
-        let list = [0x19, 0xf1, 0xff, 0xff, 0xff, 0x7f, 0];
-        let length = length + list.len() as u32 - 1;
-        let bytes = [&whole[..end - 1], &list, &length.to_le_bytes(), MAGIC].concat();
-        let message = read(bytes, &["text"]).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "t.parquet: broken Parquet: the footer is not whole"
-        );
+        // In place of the footer's end, a list of 2^28 truth values, which have no bytes of their own;
+        // and the same within the bytes of a list where the reader takes the first for the version.
+        let list: &[u8] = &[0x19, 0xf1, 0xff, 0xff, 0xff, 0x7f, 0];
+        for claim in [list.to_vec(), [&[0x09, 2, 0x63], list].concat()] {
+            let length = length + claim.len() as u32 - 1;
+            let bytes = [&whole[..end - 1], &claim, &length.to_le_bytes(), MAGIC].concat();
+            let message = read(bytes, &["text"]).unwrap_err().to_string();
+            assert!(message.starts_with("t.parquet: broken Parquet: the footer is not whole"));
+        }
     }
 
     #[test]

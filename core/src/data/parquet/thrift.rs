@@ -13,6 +13,36 @@ const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCT: u8 = 12;
 
+/// What a value is by Parquet's description of its headers.
+pub(super) enum Kind {
+    Bool,
+    Byte,
+    /// Of any width: the bytes are the same, and there are writers that take another.
+    Int,
+    Double,
+    Binary,
+    List(&'static Kind),
+    /// Its fields, which are numbered from 1.
+    Struct(&'static [Kind]),
+    /// A field that the reader does not know: it passes over it by what the file says.
+    Unknown,
+}
+
+impl Kind {
+    fn allows(&self, said: u8) -> bool {
+        match self {
+            Self::Bool => said == TRUE || said == FALSE,
+            Self::Byte => said == BYTE,
+            Self::Int => matches!(said, I16 | I32 | I64),
+            Self::Double => said == DOUBLE,
+            Self::Binary => said == BINARY,
+            Self::List(_) => said == LIST,
+            Self::Struct(_) => said == STRUCT,
+            Self::Unknown => true,
+        }
+    }
+}
+
 /// The header of a field that follows the one before and is an i32.
 pub(super) const I32_FIELD: u8 = 0x15;
 /// The number of a schema node's field that says how many nodes are below it.
@@ -66,32 +96,58 @@ fn children(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
         if head == 0 {
             return Some(most);
         }
-        field = match head >> 4 {
-            0 => varint(bytes)? / 2, // zigzag
-            further => field + u64::from(further),
-        };
+        field = after(field, head, bytes)?;
         match head & 15 {
-            TRUE | FALSE => {} // the value is the kind
             // Zigzag: odd numbers are below 0.
             I16 | I32 | I64 if field == CHILDREN => match varint(bytes)? {
                 number if number % 2 == 0 => most = most.max(number / 2),
                 _ => most = u64::MAX,
             },
-            kind => skip(bytes, kind, NODE_LEVELS)?,
+            kind => value(bytes, kind, &Kind::Unknown, NODE_LEVELS)?,
         }
     }
 }
 
-/// Whether these bytes begin with a struct that ends in them, of at most so many levels.
-pub(super) fn is_whole(bytes: &[u8], levels: u8) -> bool {
-    skip(&mut bytes.iter().copied(), STRUCT, levels).is_some()
+/// Whether these bytes begin with a struct of such fields, of at most so many levels, that ends in
+/// them. The reader takes a field that it knows for what it should be, whatever the file says, and
+/// goes on past the end, as often as a list says that it has values.
+pub(super) fn is_struct(bytes: &[u8], known: &[Kind], levels: u8) -> bool {
+    fields(&mut bytes.iter().copied(), known, levels).is_some()
 }
 
-/// Passes over a value of Thrift's compact protocol; `None` if it is not whole. The reader goes on
-/// past the end, as often as a list says that it has values.
-fn skip(bytes: &mut impl Iterator<Item = u8>, kind: u8, depth: u8) -> Option<()> {
+fn fields(bytes: &mut impl Iterator<Item = u8>, known: &[Kind], depth: u8) -> Option<()> {
+    let mut number = 0;
+    loop {
+        let head = bytes.next()?;
+        if head == 0 {
+            return Some(());
+        }
+        number = after(number, head, bytes)?;
+        let index = usize::try_from(number).ok()?.checked_sub(1);
+        let known = index.and_then(|index| known.get(index));
+        value(bytes, head & 15, known.unwrap_or(&Kind::Unknown), depth)?;
+    }
+}
+
+/// The number of the field with this head, after that of the field before.
+fn after(number: u64, head: u8, bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
+    match head >> 4 {
+        // Zigzag; the reader keeps sixteen bits of it.
+        0 => match varint(bytes)? {
+            apart if apart % 2 == 0 && apart <= 2 * i16::MAX as u64 => Some(apart / 2),
+            _ => None,
+        },
+        further => Some(number + u64::from(further)),
+    }
+}
+
+/// Passes over a value that the file says is of kind `said`; `None` if it is not whole, or not what
+/// is known of it.
+fn value(bytes: &mut impl Iterator<Item = u8>, said: u8, known: &Kind, depth: u8) -> Option<()> {
     let depth = depth.checked_sub(1)?;
-    match kind {
+    known.allows(said).then_some(())?;
+    match said {
+        TRUE | FALSE => Some(()), // the value is the kind
         BYTE => bytes.next().map(drop),
         I16 | I32 | I64 => varint(bytes).map(drop),
         DOUBLE => bytes.nth(7).map(drop),
@@ -105,26 +161,20 @@ fn skip(bytes: &mut impl Iterator<Item = u8>, kind: u8, depth: u8) -> Option<()>
                 15 => varint(bytes)?,
                 short => short.into(),
             };
-            let kind = head & 15;
-            // To the reader they have no bytes in a list, and headers have no such lists.
-            if let (TRUE | FALSE, 1..) = (kind, count) {
+            let item = match known {
+                Kind::List(item) => item,
+                _ => &Kind::Unknown,
+            };
+            // To the reader truth values have no bytes in a list, and headers have no such lists.
+            if let (TRUE | FALSE, 1..) = (head & 15, count) {
                 return None;
             }
             // Every value has a byte at least, so that this ends with the bytes.
-            (0..count).try_for_each(|_| skip(bytes, kind, depth))
+            (0..count).try_for_each(|_| value(bytes, head & 15, item, depth))
         }
-        STRUCT => loop {
-            let head = bytes.next()?;
-            match head {
-                0 => return Some(()),
-                // The field's number stands apart.
-                1..16 => varint(bytes).map(drop)?,
-                _ => {}
-            }
-            match head & 15 {
-                TRUE | FALSE => {} // the value is the kind
-                kind => skip(bytes, kind, depth)?,
-            }
+        STRUCT => match known {
+            Kind::Struct(known) => fields(bytes, known, depth),
+            _ => fields(bytes, &[], depth),
         },
         _ => None,
     }
@@ -138,7 +188,7 @@ mod tests {
     fn a_list_in_a_header_ends_with_the_file() {
         let whole = |rest: &[u8]| {
             let bytes = [&[0x15, 0, 0x15, 0, 0x15, 2], rest].concat();
-            is_whole(&bytes, 8)
+            is_struct(&bytes, &[], 8)
         };
         assert!(whole(&[0]));
         // A short list of numbers, a text, a truth value, a struct, a double, a far field.
@@ -151,6 +201,26 @@ mod tests {
         // A list of 2^31 doubles and no more bytes: the reader took minutes.
         assert!(!whole(&[0x19, 0xf7, 0xff, 0xff, 0xff, 0xff, 7]));
         assert!(!whole(&[]) && !whole(&[0x18, 9, 0]) && !whole(&[0x1c; 20]));
+    }
+
+    #[test]
+    fn a_known_field_is_of_its_kind() {
+        const KNOWN: &[Kind] = &[
+            Kind::Bool,
+            Kind::List(&Kind::Int),
+            Kind::Struct(&[Kind::Int]),
+        ];
+        let is = |bytes: &[u8]| is_struct(bytes, KNOWN, 4);
+        assert!(is(&[0x11, 0x19, 0x15, 8, 0x1c, 0x16, 8, 0, 0]));
+        assert!(!is(&[0x15, 2, 0]), "a number for a truth value");
+        assert!(
+            !is(&[0x29, 0x18, 0, 0]),
+            "a list of texts for one of numbers"
+        );
+        assert!(!is(&[0x3c, 0x18, 0, 0, 0]), "a text for a number within");
+        // By numbers that stand apart, and by one that sixteen bits turn into a known one.
+        assert!(is(&[0x01, 2, 0]) && !is(&[0x05, 2, 8, 0]));
+        assert!(is(&[0x45, 8, 0]) && !is(&[0x05, 0x82, 0x80, 0x08, 8, 0]));
     }
 
     #[test]
