@@ -7,9 +7,6 @@ use crate::{Device, Result};
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-/// Seconds of tries: a GPU takes a while to leave the clock that it has at rest.
-const WARM: f64 = 0.5;
-
 /// GB a second of a copy and of the adapter, forward and backward.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AdapterSpeed {
@@ -28,7 +25,7 @@ pub async fn adapter_speed(
     shape: &AdapterShape,
 ) -> Result<AdapterSpeed> {
     let one = Tensor::<2>::ones([1, 1], device);
-    let wait = best(WARM, async || ready(&one).await).await?;
+    let wait = best(async || ready(&one).await).await?;
     // [rows, k]; the same few numbers in every row, as drawing them all would take longer.
     let wide = |purpose| {
         let row = values(device, purpose, [1, shape.model]);
@@ -37,13 +34,13 @@ pub async fn adapter_speed(
     let [x, grad] = ["x", "cotangent"].map(wide);
     let rule = values(device, "rule", [shape.n; 3]);
     let parts = values(device, "parts", [shape.len()]);
-    let copy = best(WARM, async || ready(&(x.clone() * 1.5)).await).await? - wait;
-    let forward = best(WARM, async || {
+    let copy = best(async || ready(&(x.clone() * 1.5)).await).await? - wait;
+    let forward = best(async || {
         let y = lphm_adapter(x.clone(), rule.clone(), parts.clone(), shape);
         ready(&y).await
     });
     let forward = forward.await? - wait;
-    let backward = best(WARM, async || {
+    let backward = best(async || {
         let wide = [x.clone(), grad.clone()];
         let (dx, _, dparts) = lphm_adapter_backward(wide, rule.clone(), parts.clone(), shape);
         // The parameters' gradients come last.

@@ -15,28 +15,30 @@ const WIDTH: usize = 512;
 /// Products, or kernels, in one chain.
 const CHAIN: usize = 8;
 const KERNELS: usize = 128;
-/// The best of so many: whatever else the machine does only makes one slower.
+/// The best of at least so many: whatever else the machine does only makes one slower.
 const TRIES: usize = 5;
+/// Seconds of tries at least: a GPU takes a while to leave the clock that it has at rest.
+const WARM: f64 = 0.5;
 
 /// Measures it, after a first try that compiles or tunes what it needs.
 pub(super) async fn speed(device: &Device) -> Result<Speed> {
     let one = Tensor::<2>::ones([1, 1], device);
-    let wait = best(0.0, async || ready(&one).await).await?;
+    let wait = best(async || ready(&one).await).await?;
     let large = Tensor::<2>::ones([COPIED / ROWS, ROWS], device);
-    let copy = best(0.0, async || {
+    let copy = best(async || {
         let copied = large.clone() * 1.5;
         ready(&copied).await
     });
     let copy = copy.await? - wait;
     let matrix = values(device, "matrix", [WIDTH, WIDTH]) * (2.0 / (WIDTH as f64).sqrt());
     let start = values(device, "rows", [ROWS, WIDTH]);
-    let product = best(0.0, async || {
+    let product = best(async || {
         let chain = (0..CHAIN).fold(start.clone(), |x, _| x.matmul(matrix.clone()));
         ready(&chain).await
     });
     let product = product.await? - wait;
     let small = Tensor::<2>::ones([1, 8], device);
-    let kernels = best(0.0, async || {
+    let kernels = best(async || {
         let chain = (0..KERNELS).fold(small.clone(), |x, _| gelu_new(x));
         ready(&chain).await
     });
@@ -59,11 +61,11 @@ pub(super) async fn ready(tensor: &Tensor<2>) -> Result<()> {
         .map(drop)
 }
 
-/// Seconds of the fastest try but the first, of as many as there are and go into so much time.
-pub(super) async fn best(seconds: f64, mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
+/// Seconds of the fastest try but the first.
+pub(super) async fn best(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     work().await?;
     let (begin, mut least, mut tries) = (Instant::now(), f64::INFINITY, 0);
-    while tries < TRIES || begin.elapsed().as_secs_f64() < seconds {
+    while tries < TRIES || begin.elapsed().as_secs_f64() < WARM {
         let start = Instant::now();
         work().await?;
         least = least.min(start.elapsed().as_secs_f64());

@@ -129,14 +129,16 @@ fn fields(bytes: &mut impl Iterator<Item = u8>, known: &[Kind], depth: u8) -> Op
     }
 }
 
-/// The number of the field with this head, after that of the field before.
+/// The number of the field with this head, which is greater than that of the field before: one that
+/// came a second time would replace what was looked at.
 fn after(number: u64, head: u8, bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     match head >> 4 {
         // Zigzag; the reader keeps sixteen bits of it.
-        0 => match varint(bytes)? {
-            apart if apart % 2 == 0 && apart <= 2 * i16::MAX as u64 => Some(apart / 2),
-            _ => None,
-        },
+        0 => {
+            let apart = varint(bytes)?;
+            let is_next = apart % 2 == 0 && (number + 1..=i16::MAX as u64).contains(&(apart / 2));
+            is_next.then_some(apart / 2)
+        }
         further => Some(number + u64::from(further)),
     }
 }
@@ -218,9 +220,11 @@ mod tests {
             "a list of texts for one of numbers"
         );
         assert!(!is(&[0x3c, 0x18, 0, 0, 0]), "a text for a number within");
-        // By numbers that stand apart, and by one that sixteen bits turn into a known one.
+        // By numbers that stand apart, one of which sixteen bits turn into a known one.
         assert!(is(&[0x01, 2, 0]) && !is(&[0x05, 2, 8, 0]));
         assert!(is(&[0x45, 8, 0]) && !is(&[0x05, 0x82, 0x80, 0x08, 8, 0]));
+        // A second time: the fuzzer gave a page another size.
+        assert!(is(&[0x45, 8, 0x05, 10, 8, 0]) && !is(&[0x45, 8, 0x05, 8, 8, 0]));
     }
 
     #[test]
