@@ -1,6 +1,7 @@
 //! Which device to compute on: the adapters of this machine and the choice among them.
 
 use crate::failure::usage;
+use crate::output::say;
 use anyhow::Result;
 use compacter_core::{Device, DeviceKind, block_on, cpu_device, gpu_device};
 use serde::Serialize;
@@ -194,6 +195,14 @@ pub fn open(choice: &str) -> Result<(Device, String)> {
     };
     let name = format!("{} ({}), {reason}", adapter.name, adapter.backend);
     Ok((gpu_device(kind), name))
+}
+
+/// Says why nothing happens for a while, where burn first tries several kernels for each product's
+/// shape; it keeps none of what it finds for the next process.
+pub(crate) fn say_if_tuned(device: &Device) {
+    if cfg!(feature = "autotune") && *device != cpu_device() {
+        say("the first steps on a GPU try out kernels, in every run: a minute or more");
+    }
 }
 
 #[cfg(test)]

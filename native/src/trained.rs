@@ -101,6 +101,7 @@ impl Trained {
         } = Files::open(run)?;
         let (device, name) = device::open(device)?;
         output::say(format!("run: {}; device: {name}", path.display()));
+        device::say_if_tuned(&device);
         let (model, revision) = (&config.options.model, &config.options.revision);
         let base = Base::at(model.as_deref(), revision.as_deref())?;
         let tokenizer = Arc::new(base.tokenizer()?);

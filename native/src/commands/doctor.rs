@@ -45,6 +45,7 @@ struct Report {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (device, name) = device::open(&args.device)?;
     output::say(format!("examining {name}"));
+    device::say_if_tuned(&device);
     let health = block_on(examine(&device))?;
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -70,9 +71,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// some drivers.
 fn build() -> String {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    let how = match cfg!(feature = "native") {
-        true => "with fusion and autotune",
-        false => "without fusion and autotune, as in a browser",
+    let how = match (cfg!(feature = "native"), cfg!(feature = "autotune")) {
+        (true, true) => "with fusion and autotune",
+        (true, false) => "with fusion, without autotune",
+        (false, _) => "without fusion and autotune, as in a browser",
     };
     format!("{arch}, {os}, {how}")
 }

@@ -202,6 +202,7 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     let settings = options.settings(method, &task)?;
     let (device, device_name) = device::open(options.device.as_deref().unwrap_or("auto"))?;
     output::say(format!("device: {device_name}"));
+    device::say_if_tuned(&device);
     if let Some(width) = settings.method.bottleneck() {
         output::say(format!("bottleneck: {width} (d_model {})", config.d_model));
     }

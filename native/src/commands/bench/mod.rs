@@ -146,6 +146,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let (device, name) = device::open(&args.device)?;
     output::say(format!("device: {name}"));
+    device::say_if_tuned(&device);
     if args.profile {
         return profiled::profile(args, &config, &methods, &device);
     }
