@@ -4,7 +4,12 @@ use sha2::{Digest, Sha256};
 
 /// The digest as hexadecimal text.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
+    text(Sha256::new_with_prefix(bytes))
+}
+
+/// The same, of bytes that came in parts.
+pub(crate) fn text(sum: Sha256) -> String {
+    let digest = sum.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

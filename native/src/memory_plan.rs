@@ -84,7 +84,6 @@ impl Planned {
                 Peak::Pass => "between forward and backward",
                 Peak::Scoring => "while rows are scored",
                 Peak::Update => "in the optimiser",
-                Peak::Checkpoint => "while a checkpoint is made",
             },
             free_mib: memory::of_the_machine().map(|[_, free]| mib(free)),
         }
@@ -149,10 +148,7 @@ mod tests {
             table.contains("more than is free: lower --micro-batch"),
             "{table}"
         );
-        assert!(
-            table.contains("while a checkpoint is made; 1000 MiB"),
-            "{table}"
-        );
+        assert!(table.contains("in the optimiser; 1000 MiB"), "{table}");
         planned.free_mib = None;
         assert!(!planned.table().contains("free"));
     }

@@ -1,11 +1,12 @@
 //! A run directory: locked while in use, every file whole or absent.
 
-use crate::checksum::sha256;
+use crate::checksum::{self, sha256};
 use crate::failure::usage;
 use crate::{files, output};
 use anyhow::{Context, Result};
 use compacter_core::Error;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -88,21 +89,42 @@ impl RunDir {
 
     /// Writes a file under a temporary name, syncs and renames it.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.file(name);
-        let failed = || format!("{} cannot be written", path.display());
-        let temporary = self.file(&format!("{name}.tmp"));
-        let mut file = File::create(&temporary).with_context(failed)?;
-        file.write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .with_context(failed)?;
-        drop(file);
-        std::fs::rename(&temporary, &path).with_context(failed)?;
+        self.prepare(name, |each| each(bytes))?;
+        self.place(name)
+    }
+
+    /// Writes and syncs what will be this file, under a temporary name; `fill` hands on its parts.
+    /// Gives its SHA-256.
+    fn prepare(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
+    ) -> Result<String> {
+        let failed = || format!("{} cannot be written", self.file(name).display());
+        let mut file = File::create(self.temporary(name)).with_context(failed)?;
+        let mut sum = Sha256::new();
+        fill(&mut |part| {
+            sum.update(part);
+            file.write_all(part).with_context(failed)
+        })?;
+        file.sync_all().with_context(failed)?;
+        Ok(checksum::text(sum))
+    }
+
+    /// Gives what was prepared its name.
+    fn place(&self, name: &str) -> Result<()> {
+        let failed = || format!("{} cannot be written", self.file(name).display());
+        std::fs::rename(self.temporary(name), self.file(name)).with_context(failed)?;
         // The rename itself lasts only when the directory is synced; Windows has no such call.
         #[cfg(unix)]
         File::open(&self.path)
             .and_then(|folder| folder.sync_all())
             .with_context(failed)?;
         Ok(())
+    }
+
+    fn temporary(&self, name: &str) -> PathBuf {
+        self.file(&format!("{name}.tmp"))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
@@ -148,10 +170,14 @@ impl RunDir {
         self.write(METRICS, &lines.concat())
     }
 
-    /// Writes a checkpoint and keeps the one before. The sums of all are listed first, so that a
-    /// crash at any point leaves a checkpoint that its sum vouches for.
-    pub(crate) fn write_checkpoint(&self, bytes: &[u8]) -> Result<()> {
-        let new = format!("{}  {CHECKPOINT}\n", sha256(bytes));
+    /// Writes a checkpoint, whose parts `fill` hands on, and keeps the one before. The sums of all
+    /// are listed before any is renamed, so that a crash at any point leaves a checkpoint that its
+    /// sum vouches for.
+    pub(crate) fn write_checkpoint(
+        &self,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        let new = format!("{}  {CHECKPOINT}\n", self.prepare(CHECKPOINT, fill)?);
         let old = std::fs::read_to_string(self.file(SUMS)).unwrap_or_default();
         // More than one where a crash came before the sums were put in order.
         let moves = self.holds(CHECKPOINT);
@@ -163,7 +189,7 @@ impl RunDir {
         if moves {
             self.rename(CHECKPOINT, BEFORE)?;
         }
-        self.write(CHECKPOINT, bytes)?;
+        self.place(CHECKPOINT)?;
         self.write(SUMS, ordered.as_bytes())
     }
 
@@ -266,7 +292,7 @@ mod tests {
         };
         assert!(read().unwrap().is_none());
         for bytes in [b"one", b"two", b"six"] {
-            run.write_checkpoint(bytes).unwrap();
+            run.write_checkpoint(|each| each(bytes)).unwrap();
             assert_eq!(read().unwrap().unwrap(), bytes);
         }
         let sums = std::fs::read_to_string(run.file(SUMS)).unwrap();
@@ -277,7 +303,7 @@ mod tests {
         // A crash between two renames leaves no other, too.
         assert!(run.holds(DAMAGED) && !run.holds(CHECKPOINT));
         assert_eq!(read().unwrap().unwrap(), b"two");
-        run.write_checkpoint(b"ten").unwrap();
+        run.write_checkpoint(|each| each(b"ten")).unwrap();
         std::fs::write(run.file(CHECKPOINT), b"").unwrap();
         assert_eq!(read().unwrap().unwrap(), b"two");
         std::fs::write(run.file(BEFORE), b"").unwrap();

@@ -108,14 +108,15 @@ pub(crate) fn write(
     let shapes = sorted.iter();
     let shapes = shapes.map(|(name, shape, _)| (name.clone(), shape.clone()));
     let mut file = front(shapes.collect(), metadata)?;
+    file.reserve_exact(sorted.iter().map(|(.., bytes)| bytes.len()).sum());
     for (.., bytes) in sorted {
         file.extend_from_slice(bytes);
     }
     Ok(file)
 }
 
-/// What stands in front of such a file's numbers, with room for them: all that is missing are the
-/// tensors' bytes in this order, so that no two copies of them need be in memory.
+/// What stands in front of such a file's numbers: all that is missing are the tensors' bytes in this
+/// order, so that no two copies of them need be in memory.
 pub(crate) fn front(
     tensors: Vec<(String, Vec<usize>)>,
     metadata: HashMap<String, String>,
@@ -137,10 +138,8 @@ pub(crate) fn front(
     let mut text = serde_json::to_vec(&header).map_err(|e| fail(e.to_string()))?;
     // The format wants the numbers aligned.
     text.resize(text.len().next_multiple_of(8), b' ');
-    let mut file = Vec::with_capacity(8 + text.len() + end);
-    file.extend_from_slice(&(text.len() as u64).to_le_bytes());
-    file.append(&mut text);
-    Ok(file)
+    let length = (text.len() as u64).to_le_bytes();
+    Ok([&length[..], &text].concat())
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const KEY: &str = "compacter_checkpoint";
+/// Numbers that are turned into bytes at once.
+const PART: usize = 1 << 14;
 
 #[derive(Serialize, Deserialize)]
 struct Meta {
@@ -22,6 +24,49 @@ impl Session {
     /// Everything that continuing needs: weights, moments, the best weights, progress. What is not
     /// finite is an error, so that no checkpoint holds what gradients without end have left.
     pub async fn checkpoint_async(&self) -> Result<Vec<u8>> {
+        let best = self.best.tensors.values();
+        let numbers: usize = best.map(|tensor| tensor.shape().num_elements()).sum();
+        // Weights, two moments and the best, in four bytes each; nearly, for there is a front.
+        let mut file = Vec::with_capacity(16 * numbers);
+        let each = |part: &[u8]| {
+            file.extend_from_slice(part);
+            Ok::<_, Error>(())
+        };
+        self.checkpoint_parts(each).await?;
+        Ok(file)
+    }
+
+    /// The same in parts, each handed on before the next is made: the whole is four times what is
+    /// trained, which for full fine-tuning is more than a step takes.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn write_checkpoint<E: From<Error>>(
+        &self,
+        each: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        crate::engine::block_on(self.checkpoint_parts(each))
+    }
+
+    async fn checkpoint_parts<E: From<Error>>(
+        &self,
+        mut each: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let (front, state) = self.checkpoint_front()?;
+        each(&front)?;
+        let mut part = Vec::with_capacity(4 * PART);
+        for (name, tensor) in state {
+            let values = float_values(tensor).await?;
+            finite(&name, &values, self.trainer.steps())?;
+            for values in values.chunks(PART) {
+                part.clear();
+                part.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+                each(&part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in front of the numbers, and the tensors that have them, in their order.
+    fn checkpoint_front(&self) -> Result<(Vec<u8>, Tensors)> {
         let mut state = self.trainer.state();
         for (name, tensor) in &self.best.tensors {
             state.insert(format!("best/{name}"), tensor.clone());
@@ -35,13 +80,8 @@ impl Session {
         let metadata = HashMap::from([(KEY.to_string(), text)]);
         let shapes = state.iter();
         let shapes = shapes.map(|(name, tensor)| (name.clone(), tensor.dims().to_vec()));
-        let mut file = artifact::front(shapes.collect(), metadata)?;
-        for (name, tensor) in state {
-            let values = float_values(tensor).await?;
-            finite(&name, &values, self.trainer.steps())?;
-            file.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-        }
-        Ok(file)
+        let front = artifact::front(shapes.collect(), metadata)?;
+        Ok((front, state))
     }
 
     /// Continues from the bytes of a checkpoint; it must come from the same settings.
@@ -75,12 +115,6 @@ impl Session {
         self.trainer.restore(&state, meta.step)?;
         self.progress = meta.progress;
         Ok(())
-    }
-
-    /// [`Self::checkpoint_async`], waited for.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn checkpoint(&self) -> Result<Vec<u8>> {
-        crate::engine::block_on(self.checkpoint_async())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::run_dir::{ADAPTER, CONFIG, METRICS, RunDir, SUMMARY};
 use crate::trained::{MadeBy, RunConfig};
 use crate::{data, device, files, interrupt, memory, memory_plan, output};
 use anyhow::{Context, Result, anyhow, bail};
+use compacter_core::Error;
 use compacter_core::train::{Event, Session, Summary};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -261,12 +262,20 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
 /// A file that could not be written ends a run, and takes nothing that was written before with it.
 fn saved<T>(folder: &RunDir, written: Result<T>) -> Result<T> {
     written.map_err(|error| {
+        // That the numbers are none is not the folder's fault.
+        if let Some(Error::NotFinite { .. }) = error.downcast_ref() {
+            return error;
+        }
         if !folder.holds(CONFIG) {
             return error.context("the run's directory is gone");
         }
         let command = resume_command(folder.path());
         anyhow!("{error:#}; what was saved before is whole: mend that, then `{command}`")
     })
+}
+
+fn checkpoint(session: &Session, folder: &RunDir) -> Result<()> {
+    folder.write_checkpoint(|each| session.write_checkpoint(each))
 }
 
 /// Advances the session to its end; checkpoints after evaluations and on Ctrl-C.
@@ -293,14 +302,14 @@ fn drive(session: &mut Session, folder: &RunDir, before: f64) -> Result<(Summary
         match event {
             Event::Before { .. } => progress.restart_clock(),
             Event::Evaluated { .. } => {
-                saved(folder, folder.write_checkpoint(&session.checkpoint()?))?;
+                saved(folder, checkpoint(session, folder))?;
             }
             Event::Finished(summary) => finished = Some((summary, seconds)),
             Event::Started { .. } | Event::Step { .. } => {}
         }
         if interrupt::asked() && finished.is_none() {
             progress.finish();
-            saved(folder, folder.write_checkpoint(&session.checkpoint()?))?;
+            saved(folder, checkpoint(session, folder))?;
             let (step, command) = (session.steps(), resume_command(folder.path()));
             bail!("stopped after step {step}; go on by `{command}`");
         }

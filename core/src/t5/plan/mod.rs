@@ -52,8 +52,6 @@ pub enum Peak {
     Scoring,
     /// In the optimiser, where all that is trained is there before and after.
     Update,
-    /// While a checkpoint is made up in memory.
-    Checkpoint,
 }
 
 /// Bytes that a run takes, on the CPU.
@@ -78,8 +76,6 @@ pub struct Plan {
     scoring: u64,
     /// What the optimiser takes beside.
     update: u64,
-    /// What a checkpoint takes beside.
-    checkpoint: u64,
     /// The largest of the base's tensors in f32.
     whole: u64,
     storage: Storage,
@@ -120,7 +116,6 @@ impl Plan {
             largest_activation: 4 * (tokens * config.d_model) as u64,
             scoring: 4 * counted.scoring + packed,
             update: 2 * trained + 2 * most,
-            checkpoint: 4 * trained,
             whole,
             storage,
             pass,
@@ -140,7 +135,6 @@ impl Plan {
             (Peak::Pass, stays + self.activations),
             (Peak::Scoring, stays + self.scoring),
             (Peak::Update, stays + self.update),
-            (Peak::Checkpoint, stays + self.checkpoint),
         ];
         let most = moments.into_iter().max_by_key(|(_, bytes)| *bytes);
         most.unwrap_or((Peak::Pass, 0))
@@ -311,7 +305,7 @@ mod tests {
     #[test]
     fn each_kind_of_run_peaks_where_it_does() {
         let peak = |method, pass| of("t5-small", method, Storage::F32, pass).peak().0;
-        assert_eq!(peak("full", PASS), Peak::Checkpoint);
+        assert_eq!(peak("full", PASS), Peak::Update);
         assert_eq!(peak("compacter++", Pass { rows: 32, ..PASS }), Peak::Pass);
         // 64 rows are scored at once, however few are trained on.
         assert_eq!(peak("compacter++", Pass { rows: 2, ..PASS }), Peak::Scoring);
