@@ -129,10 +129,10 @@ impl<B: KernelBackend> Backward<B, 2> for Linear {
         let grad = grads.consume::<B>(&ops.node);
         if let (Some(node), Some(x)) = (for_w, x) {
             let transposed = B::float_transpose(grad.clone());
-            grads.register::<B>(node.id, B::float_matmul(transposed, x));
+            grads.register::<B>(node.id, B::plain_product(transposed, x));
         }
         if let (Some(node), Some(w)) = (for_x, w) {
-            grads.register::<B>(node.id, B::float_matmul(grad, w));
+            grads.register::<B>(node.id, B::plain_product(grad, w));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The same operations composed of burn's own: for other backends, data types and odd shapes.
 
-use super::{AdamwStep, AdapterShape, DropoutMask, Spread, Transform};
+use super::{AdamwStep, AdapterShape, DropoutMask, KernelBackend, Spread, Transform};
 use crate::packing::{Packing, half_value};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Scalar, TensorMetadata};
@@ -359,9 +359,17 @@ fn root<B: Backend>(x: &FloatTensor<B>, epsilon: f32) -> FloatTensor<B> {
     B::float_recip(B::float_sqrt(mean))
 }
 
+/// `a b`.
+pub(super) fn plain_product<B: Backend>(a: FloatTensor<B>, b: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_matmul(a, b)
+}
+
 /// `x W^T`.
-pub(super) fn plain_linear<B: Backend>(x: FloatTensor<B>, w: FloatTensor<B>) -> FloatTensor<B> {
-    B::float_matmul(x, B::float_transpose(w))
+pub(super) fn plain_linear<B: KernelBackend>(
+    x: FloatTensor<B>,
+    w: FloatTensor<B>,
+) -> FloatTensor<B> {
+    B::plain_product(x, B::float_transpose(w))
 }
 
 /// `x / sqrt(mean(x²) + ε) · weight`.

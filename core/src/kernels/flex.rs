@@ -1,5 +1,6 @@
 //! The CPU backend's own form of the operations: f32 loops over contiguous rows.
 
+use super::product::product;
 use super::{
     AdamwStep, AdapterShape, DropoutMask, KernelBackend, Spread, Transform, chunks, composed,
     loops, packed,
@@ -80,6 +81,14 @@ impl KernelBackend for Flex {
             }
         }
         composed::plain_linear::<Self>(x, w)
+    }
+
+    fn plain_product(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let shape = Shape::new([a.shape()[0], b.shape()[1]]);
+        match uses_loops(&[&a, &b]).then(|| product(&a, &b)).flatten() {
+            Some(values) => tensor(values, shape),
+            None => composed::plain_product::<Self>(a, b),
+        }
     }
 
     fn rms_norm(

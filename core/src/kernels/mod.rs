@@ -16,6 +16,7 @@ mod functions;
 mod lanes;
 mod loops;
 mod packed;
+mod product;
 mod rows;
 mod shape;
 #[cfg(test)]
@@ -280,6 +281,12 @@ pub trait KernelBackend: Backend {
     #[fusion(default)]
     fn plain_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::plain_linear::<Self>(x, w)
+    }
+
+    /// `a b`, of two matrices, for what the products of linear layers and their gradients come down to.
+    #[fusion(default)]
+    fn plain_product(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::plain_product::<Self>(a, b)
     }
 
     /// Some rows of a packed matrix in f32, without a gradient.

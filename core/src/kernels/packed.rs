@@ -138,7 +138,7 @@ pub(super) fn linear<B: KernelBackend>(
     let mut parts: Vec<_> = tiles(&words.shape(), packing)
         .map(|rows| {
             let w = B::unpack_rows(words.clone(), scales.clone(), packing, rows);
-            B::float_matmul(x.clone(), B::float_transpose(w)) // [rows of x, tile]
+            B::plain_product(x.clone(), B::float_transpose(w)) // [rows of x, tile]
         })
         .collect();
     match parts.len() {
@@ -162,7 +162,7 @@ pub(super) fn linear_backward<B: KernelBackend>(
             true => grad.clone(),
             false => B::float_slice(grad.clone(), &[Slice::from(0..count), Slice::from(rows)]),
         };
-        B::float_matmul(part, w) // [rows of x, columns]
+        B::plain_product(part, w) // [rows of x, columns]
     });
     match parts.reduce(B::float_add) {
         Some(sum) => sum,

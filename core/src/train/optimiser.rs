@@ -30,24 +30,25 @@ impl Optimiser {
         }
     }
 
-    /// The tensors after one step.
+    /// The tensors after one step, in the same memory where nobody else holds it.
     ///
-    /// All gradients are multiplied by `scale`, `[1, 1]`, where it is given.
+    /// All gradients are multiplied by `scale`, `[1, 1]`, where it is given; each is let go after its
+    /// use.
     pub fn update(
         &mut self,
-        tensors: &Tensors,
-        grads: &Tensors,
+        tensors: Tensors,
+        mut grads: Tensors,
         lr: f64,
         mut scale: Option<Tensor<2>>,
     ) -> Tensors {
         let mut updated = Tensors::new();
         for (name, tensor) in tensors {
-            let tensor = tensor.clone().inner();
-            let Some(grad) = grads.get(name) else {
-                updated.insert(name.clone(), Tensor::from_inner(tensor));
+            let tensor = tensor.inner();
+            let Some(grad) = grads.remove(&name) else {
+                updated.insert(name, Tensor::from_inner(tensor));
                 continue;
             };
-            let state = self.states.remove(name);
+            let state = self.states.remove(&name);
             let state = state.unwrap_or_else(|| State {
                 time: 0,
                 moments: stack([tensor.zeros_like(), tensor.zeros_like()]),
@@ -55,10 +56,9 @@ impl Optimiser {
             let scale = scale.get_or_insert_with(|| Tensor::ones([1, 1], &tensor.device()));
             let time = state.time + 1;
             let step = AdamwStep::new(time, lr, self.epsilon, self.weight_decay);
-            let (grad, scale) = (grad.clone(), scale.clone());
-            let (tensor, moments) = adamw(tensor, grad, scale, state.moments, step);
+            let (tensor, moments) = adamw(tensor, grad, scale.clone(), state.moments, step);
             self.states.insert(name.clone(), State { time, moments });
-            updated.insert(name.clone(), Tensor::from_inner(tensor));
+            updated.insert(name, Tensor::from_inner(tensor));
         }
         updated
     }

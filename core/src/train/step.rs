@@ -116,10 +116,8 @@ impl Trainer {
         }
         let loss = first(&read);
         let scale = norm.map(|norm| clip_factor(norm, self.max_grad_norm));
-        let tensors = self
-            .optimiser
-            .update(&self.weights.tensors, &grads, lr, scale);
-        self.weights.tensors = tensors;
+        let tensors = std::mem::take(&mut self.weights.tensors);
+        self.weights.tensors = self.optimiser.update(tensors, grads, lr, scale);
         self.weights = self.weights.tracked();
         self.step += 1;
         Ok(loss)

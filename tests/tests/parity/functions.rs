@@ -187,7 +187,7 @@ fn adamw(all: &Tensors, fixtures: &Fixtures, device: &Device, compared: &mut Com
                 .into_iter()
                 .map(|(name, grad)| (name, grad.inner()))
                 .collect();
-            params = optimiser.update(&params, &grad, 0.02, None);
+            params = optimiser.update(params, grad, 0.02, None);
             let got = values(params["param"].clone());
             compared.absolute(
                 &format!("adamw decay {decay}"),
