@@ -1,7 +1,7 @@
 //! The operations of our own: WGSL kernels on a GPU, loops of our own on the CPU, autodiff, fusion.
 //!
-//! The only module that knows a backend's type. Each operation has three forms: a kernel
-//! ([`compacter_shaders`]), an f64 twin of plain loops that tests hold the kernel to, and a
+//! The only module that knows a backend's type. Each operation has four forms: a kernel
+//! ([`compacter_shaders`]), f32 loops for the CPU, an f64 twin that tests hold both to, and a
 //! composition of burn's operations for every other backend, data type and odd shape, or for
 //! everything under `COMPACTER_KERNELS=composed`.
 

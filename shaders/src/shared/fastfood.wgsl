@@ -1,7 +1,7 @@
 // What Fastfood draws from a seed: a bijection of the integers below a power of two, and Gaussians
 // as one of 4096 quantiles. All in integers, so that every backend draws the same.
 // info: size − 1, period − 1, shift, two keys, then four factors, four summands, four inverses
-@group(0) @binding(3) var<storage, read_write> info: array<u32>;
+@group(0) @binding(3) var<storage, read> info: array<u32>;
 
 fn mix_bits(word: u32) -> u32 {
     var hash = word;
