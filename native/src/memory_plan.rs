@@ -148,7 +148,10 @@ mod tests {
             table.contains("more than is free: lower --micro-batch"),
             "{table}"
         );
-        assert!(table.contains("in the optimiser; 1000 MiB"), "{table}");
+        assert!(
+            table.contains("between forward and backward; 1000 MiB"),
+            "{table}"
+        );
         planned.free_mib = None;
         assert!(!planned.table().contains("free"));
     }
