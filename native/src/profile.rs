@@ -11,7 +11,16 @@ use std::collections::BTreeMap;
 /// A kind of operation, and what the names of its functions have in them; the innermost function
 /// that has one of these says what a sample was.
 const KINDS: [(&str, &[&str]); 13] = [
-    ("matrix products", &["gemm", "ops::matmul"]),
+    (
+        "matrix products",
+        &[
+            "gemm",
+            "ops::matmul",
+            "few_rows",
+            "plain_linear",
+            "plain_product",
+        ],
+    ),
     ("softmax", &["softmax"]),
     ("RMS norms", &["rms_norm"]),
     ("adapters", &["adapter_", "kernels::loops::channels"]),
