@@ -94,21 +94,15 @@ impl RunDir {
     }
 
     /// Writes and syncs what will be this file, under a temporary name; `fill` hands on its parts.
-    /// Gives its SHA-256.
     fn prepare(
         &self,
         name: &str,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
-    ) -> Result<String> {
+    ) -> Result<()> {
         let failed = || format!("{} cannot be written", self.file(name).display());
         let mut file = File::create(self.temporary(name)).with_context(failed)?;
-        let mut sum = Sha256::new();
-        fill(&mut |part| {
-            sum.update(part);
-            file.write_all(part).with_context(failed)
-        })?;
-        file.sync_all().with_context(failed)?;
-        Ok(checksum::text(sum))
+        fill(&mut |part| file.write_all(part).with_context(failed))?;
+        file.sync_all().with_context(failed)
     }
 
     /// Gives what was prepared its name.
@@ -177,7 +171,14 @@ impl RunDir {
         &self,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
     ) -> Result<()> {
-        let new = format!("{}  {CHECKPOINT}\n", self.prepare(CHECKPOINT, fill)?);
+        let mut sum = Sha256::new();
+        self.prepare(CHECKPOINT, |each| {
+            fill(&mut |part| {
+                sum.update(part);
+                each(part)
+            })
+        })?;
+        let new = format!("{}  {CHECKPOINT}\n", checksum::text(sum));
         let old = std::fs::read_to_string(self.file(SUMS)).unwrap_or_default();
         // More than one where a crash came before the sums were put in order.
         let moves = self.holds(CHECKPOINT);
