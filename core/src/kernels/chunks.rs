@@ -234,7 +234,7 @@ pub(super) fn scale(x: &mut [f32], scale: f32) {
 }
 
 /// Runs `work` on every one of some parts.
-fn all<T: Send>(parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
+pub(super) fn all<T: Send>(parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
     #[cfg(feature = "native")]
     {
         use rayon::prelude::*;

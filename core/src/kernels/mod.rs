@@ -21,6 +21,7 @@ mod rows;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod transpose;
 #[cfg(test)]
 mod twin;
 mod versions;

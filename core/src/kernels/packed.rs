@@ -11,7 +11,7 @@ use burn::tensor::{DType, Device, Int, Shape, Slice, Tensor, TensorData};
 use std::ops::Range;
 
 /// Largest f32 temporary in elements, 16 MiB: the head is taken in several, all else in one.
-const LARGEST_TEMPORARY: usize = 4 << 20;
+pub(super) const LARGEST_TEMPORARY: usize = 4 << 20;
 
 /// A frozen matrix `[rows, columns]`.
 #[derive(Debug, Clone)]

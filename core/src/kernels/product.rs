@@ -1,13 +1,21 @@
 //! Matrix products of the CPU, by the crate that burn's CPU backend calls, into memory of our own:
 //! burn's is zeroed before, and copied once more behind for an alignment that it has already.
 
+use super::packed::LARGEST_TEMPORARY;
+use super::transpose::transposed;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::DType;
+use std::mem::MaybeUninit;
 
 /// Multiply-adds from which threads are worth their start, as burn-flex 0.22.1 has it.
 #[cfg(feature = "native")]
 const PARALLEL: usize = 192 * 192 * 192;
+
+/// Rows of a above which b is turned over first where it lies the other way: gemm would walk down
+/// b's columns, once for every part of the result, and lines whose distance is a multiple of 4 KiB
+/// (a row of 1,024 numbers, or 3,072) drive each other out of the nearest cache.
+const TURNING_PAYS: usize = 64;
 
 /// A matrix as it lies in memory: rows and columns, and how far it is from one to the next.
 struct Matrix<'a> {
@@ -38,25 +46,59 @@ impl<'a> Matrix<'a> {
 
 /// `a b` in row order; `None` for what [`Matrix::of`] refuses, and where the sizes do not match.
 pub(super) fn product(a: &FlexTensor, b: &FlexTensor) -> Option<Vec<f32>> {
+    product_by(a, b, LARGEST_TEMPORARY)
+}
+
+/// The same, turning over at most so many numbers at a time.
+fn product_by(a: &FlexTensor, b: &FlexTensor, largest: usize) -> Option<Vec<f32>> {
     let (a, b) = (Matrix::of(a)?, Matrix::of(b)?);
     let ([rows, inner], [height, columns]) = (a.sizes, b.sizes);
     if inner != height {
         return None;
     }
     let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
+    let room = out.spare_capacity_mut();
+    let [down, stride] = b.strides;
+    if rows > TURNING_PAYS && down == 1 && stride >= inner {
+        let at_once = (largest / inner).clamp(1, columns);
+        for first in (0..columns).step_by(at_once) {
+            let count = at_once.min(columns - first);
+            let turned = transposed(&b.values[first * stride..], [count, inner], stride);
+            let part = Matrix {
+                values: &turned, // [inner, count]
+                sizes: [inner, count],
+                strides: [count, 1],
+            };
+            multiply(&a, &part, &mut room[first..], columns);
+        }
+    } else {
+        multiply(&a, &b, room, columns);
+    }
+    // SAFETY: the parts of b's columns make up all of them, and `multiply` has written each.
+    #[allow(unsafe_code)]
+    unsafe {
+        out.set_len(rows * columns);
+    }
+    Some(out)
+}
+
+/// `a b` into rows that begin `stride` numbers apart.
+fn multiply(a: &Matrix<'_>, b: &Matrix<'_>, out: &mut [MaybeUninit<f32>], stride: usize) {
+    let ([rows, inner], [height, columns]) = (a.sizes, b.sizes);
+    assert!(inner == height && out.len() >= (rows - 1) * stride + columns && stride >= columns);
     let [a_strides, b_strides] = [a.strides, b.strides].map(|s| s.map(|stride| stride as isize));
-    // SAFETY: `Matrix::of` has seen that the last element of each lies within its slice, the sizes
-    // match, and `out` has room for all of the product, whose every element gemm writes (it reads
-    // none of `out`: `read_dst` is false, and `inner` is not 0).
+    // SAFETY: of a and b it has been seen that the last element lies within its slice (`Matrix::of`,
+    // or for what was turned over its length), the sizes match and `out` has room, as was asserted.
+    // gemm writes every element of the result and reads none: `read_dst` is false, and no size is 0.
     #[allow(unsafe_code)]
     unsafe {
         gemm::gemm(
             rows,
             columns,
             inner,
-            out.as_mut_ptr(),
+            out.as_mut_ptr().cast::<f32>(),
             1,
-            columns as isize,
+            stride as isize,
             false,
             a.values.as_ptr(),
             a_strides[1],
@@ -71,9 +113,7 @@ pub(super) fn product(a: &FlexTensor, b: &FlexTensor) -> Option<Vec<f32>> {
             false,
             threads(rows.saturating_mul(columns).saturating_mul(inner)),
         );
-        out.set_len(rows * columns);
     }
-    Some(out)
 }
 
 #[cfg(feature = "native")]
@@ -136,6 +176,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_matrix_turned_over_in_parts_gives_the_same() {
+        let (a, b) = (matrix(70, 33, 5), transposed::<Flex>(matrix(50, 33, 6)));
+        let [whole, parts] = [usize::MAX, 33 * 20].map(|largest| {
+            let product = product_by(&a, &b, largest);
+            product.expect("the sizes match")
+        });
+        // gemm adds in another order where so few columns are asked for.
+        for (whole, part) in whole.iter().zip(&parts) {
+            assert!((whole - part).abs() <= 1e-5, "{whole} {part}");
+        }
+        assert_eq!([whole.len(), parts.len()], [70 * 50; 2]);
     }
 
     #[test]
