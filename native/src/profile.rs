@@ -38,6 +38,7 @@ const KINDS: [(&str, &[&str]); 13] = [
             "ops::expand",
             "ops::gather_scatter",
             "flex::tensor",
+            "kernels::transpose",
         ],
     ),
     (

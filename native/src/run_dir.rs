@@ -1,6 +1,6 @@
 //! A run directory: locked while in use, every file whole or absent.
 
-use crate::checksum::{self, sha256};
+use crate::checksum;
 use crate::failure::usage;
 use crate::{files, output};
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ use compacter_core::Error;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// The resolved configuration.
@@ -196,7 +196,7 @@ impl RunDir {
 
     /// The last checkpoint that its sum vouches for, and the name of its file; none where none was
     /// written. That one was passed over is said; an error if all there are were.
-    pub(crate) fn read_checkpoint(&self) -> Result<Option<(Vec<u8>, String)>> {
+    pub(crate) fn open_checkpoint(&self) -> Result<Option<(File, String)>> {
         let sums = std::fs::read_to_string(self.file(SUMS)).unwrap_or_default();
         let mut damaged = None;
         for name in [CHECKPOINT, BEFORE] {
@@ -205,8 +205,8 @@ impl RunDir {
             }
             let path = self.file(name);
             let place = path.display().to_string();
-            let bytes = std::fs::read(&path).with_context(|| place.clone())?;
-            let sum = sha256(&bytes);
+            let mut file = File::open(&path).with_context(|| place.clone())?;
+            let sum = checksum::sha256(&file).with_context(|| place.clone())?;
             if sums.lines().any(|line| line.starts_with(&sum)) {
                 if let Some(damage) = damaged {
                     // Out of the way, or it would take the place of this one at the next.
@@ -215,7 +215,8 @@ impl RunDir {
                         "{damage}; it is {DAMAGED} now, and the run goes on from the one before"
                     ));
                 }
-                return Ok(Some((bytes, place)));
+                file.rewind().with_context(|| place.clone())?;
+                return Ok(Some((file, place)));
             }
             let message = format!("is damaged: its SHA-256 is {sum}, which {SUMS} does not list");
             damaged.get_or_insert(Error::file(place, message));
@@ -264,6 +265,7 @@ fn next_free(parent: &Path, name: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn names_count_up_and_slashes_stay_inside() {
@@ -288,27 +290,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = RunDir::open(folder.path()).unwrap();
         let read = || {
-            run.read_checkpoint()
-                .map(|found| found.map(|(bytes, _)| bytes))
+            let (mut file, place) = run.open_checkpoint().unwrap().unwrap();
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            (bytes, place)
         };
-        assert!(read().unwrap().is_none());
+        assert!(run.open_checkpoint().unwrap().is_none());
         for bytes in [b"one", b"two", b"six"] {
             run.write_checkpoint(|each| each(bytes)).unwrap();
-            assert_eq!(read().unwrap().unwrap(), bytes);
+            assert_eq!(read().0, bytes);
         }
         let sums = std::fs::read_to_string(run.file(SUMS)).unwrap();
         assert_eq!(sums.lines().count(), 2, "{sums}");
         std::fs::write(run.file(CHECKPOINT), b"si").unwrap();
-        let (bytes, file) = run.read_checkpoint().unwrap().unwrap();
+        let (bytes, file) = read();
         assert!(bytes == b"two" && file.ends_with(BEFORE), "{file}");
         // A crash between two renames leaves no other, too.
         assert!(run.holds(DAMAGED) && !run.holds(CHECKPOINT));
-        assert_eq!(read().unwrap().unwrap(), b"two");
+        assert_eq!(read().0, b"two");
         run.write_checkpoint(|each| each(b"ten")).unwrap();
         std::fs::write(run.file(CHECKPOINT), b"").unwrap();
-        assert_eq!(read().unwrap().unwrap(), b"two");
+        assert_eq!(read().0, b"two");
         std::fs::write(run.file(BEFORE), b"").unwrap();
-        let error = run.read_checkpoint().unwrap_err().to_string();
+        let error = run.open_checkpoint().unwrap_err().to_string();
         assert!(error.contains("damaged"), "{error}");
     }
 

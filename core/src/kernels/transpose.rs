@@ -26,6 +26,8 @@ fn swap_blocks<const HALF: usize>(tile: &mut Tile) {
 }
 
 /// Writes the columns from `first` on, as many as `out` has rows, as rows of `rows` numbers.
+/// Not inlined, so that a profile can name it.
+#[inline(never)]
 fn strip(matrix: &[f32], [rows, stride]: [usize; 2], first: usize, out: &mut [f32]) {
     let columns = out.len() / rows;
     let [tiled_rows, tiled_columns] = [rows, columns].map(|size| size / TILE * TILE);

@@ -1,14 +1,11 @@
 //! What a tensor file holds, from its header alone.
 
-use super::{Archive, is_torch, not_whole};
+use super::stream::{LENGTH, header, take};
+use super::{Archive, is_torch};
 use crate::{Error, Result};
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 use std::collections::HashMap;
 use std::io::{Read, Seek};
-
-/// The longest header that the safetensors format allows.
-const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Name, type and sizes of a tensor.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,15 +31,11 @@ pub struct Listing {
 
 /// Reads a file's header, or a torch file's state dict, and no tensor.
 pub fn list(mut reader: impl Read + Seek, file: &str) -> Result<Listing> {
-    let failed = |e: std::io::Error| Error::file(file, e.to_string());
-    let mut first = Vec::new();
-    reader
-        .by_ref()
-        .take(8)
-        .read_to_end(&mut first)
-        .map_err(failed)?;
+    let first = take(&mut reader, LENGTH as u64, file)?;
     if is_torch(&first) {
-        reader.rewind().map_err(failed)?;
+        reader
+            .rewind()
+            .map_err(|e| Error::file(file, e.to_string()))?;
         let archive = Archive::open(reader, file)?;
         let entry = |(name, dtype, shape): (&str, Dtype, &[usize])| Entry {
             name: name.into(),
@@ -55,13 +48,7 @@ pub fn list(mut reader: impl Read + Seek, file: &str) -> Result<Listing> {
             tensors: sorted(archive.tensors().map(entry).collect()),
         });
     }
-    let length = first.first_chunk().map(|first| u64::from_le_bytes(*first));
-    let Some(length) = length.filter(|length| *length <= LONGEST_HEADER) else {
-        return Err(not_whole(file, "no length of a header"));
-    };
-    let mut text = Vec::new();
-    reader.take(length).read_to_end(&mut text).map_err(failed)?;
-    let header: Metadata = serde_json::from_slice(&text).map_err(|e| not_whole(file, e))?;
+    let header = header(reader, &first, file)?;
     let entry = |(name, info): (String, &safetensors::tensor::TensorInfo)| Entry {
         name,
         dtype: info.dtype,

@@ -3,6 +3,7 @@
 mod floats;
 mod index;
 mod list;
+mod stream;
 mod torch;
 
 use crate::Result;
@@ -12,6 +13,7 @@ use std::io::Cursor;
 pub(crate) use floats::{Floats, not_whole, read_safetensors};
 pub use index::shards;
 pub use list::{Entry, Listing, list};
+pub(crate) use stream::Stream;
 pub use torch::{Archive, Stored, is_torch};
 
 /// Host values of a tensor file: name → (shape, values).

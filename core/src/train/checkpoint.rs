@@ -4,10 +4,12 @@ use super::Settings;
 use super::session::{Progress, Session};
 use crate::engine::float_values;
 use crate::t5::{Tensors, upload};
-use crate::tensor_file::read_safetensors;
+use crate::tensor_file::Stream;
 use crate::{Error, Result, artifact};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::io::Read;
 
 const KEY: &str = "compacter_checkpoint";
 /// Numbers that are turned into bytes at once.
@@ -84,11 +86,11 @@ impl Session {
         Ok((front, state))
     }
 
-    /// Continues from the bytes of a checkpoint; it must come from the same settings.
-    pub fn resume(&mut self, bytes: &[u8], file: &str) -> Result<()> {
-        let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes)
-            .map_err(|e| Error::file(file, format!("not a checkpoint: {e}")))?;
-        let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
+    /// Continues from a checkpoint, of which no more than a tensor is held besides what it becomes;
+    /// it must come from the same settings. After an error the session is of no more use.
+    pub fn resume(&mut self, checkpoint: impl Read, file: &str) -> Result<()> {
+        let mut checkpoint = Stream::open(checkpoint, file)?;
+        let text = checkpoint.metadata().and_then(|map| map.get(KEY));
         let text = text.ok_or_else(|| Error::file(file, "not a checkpoint of a run"))?;
         let meta: Meta = serde_json::from_str(text)
             .map_err(|e| Error::file(file, format!("unreadable checkpoint: {e}")))?;
@@ -98,23 +100,36 @@ impl Session {
         }
         let device = self.trainer.model().device().clone();
         let mut state = Tensors::new();
-        for (name, (shape, values)) in read_safetensors(bytes, file)? {
+        while let Some((name, shape, values)) = checkpoint.next()? {
             let [rows, columns] = shape[..] else {
-                return Err(Error::tensor(
-                    file,
-                    name,
-                    format!("is {shape:?}, expected 2 sizes"),
-                ));
+                let message = format!("is {shape:?}, expected 2 sizes");
+                return Err(Error::tensor(file, name, message));
             };
             state.insert(name, upload(values, [rows, columns], &device));
         }
         for (name, have) in &mut self.best.tensors {
-            let missing = || Error::tensor(file, format!("best/{name}"), "missing");
-            *have = state.remove(&format!("best/{name}")).ok_or_else(missing)?;
+            *have = stored(&mut state, format!("best/{name}"), have.dims(), file)?;
         }
-        self.trainer.restore(&state, meta.step)?;
+        self.trainer.restore(state, meta.step, file)?;
         self.progress = meta.progress;
         Ok(())
+    }
+}
+
+/// Takes a tensor of a checkpoint; an error where there is none or one of other sizes.
+pub(super) fn stored(
+    state: &mut Tensors,
+    name: String,
+    sizes: [usize; 2],
+    file: &str,
+) -> Result<Tensor<2>> {
+    match state.remove(&name) {
+        Some(tensor) if tensor.dims() == sizes => Ok(tensor),
+        Some(tensor) => {
+            let message = format!("is {:?}, expected {sizes:?}", tensor.dims());
+            Err(Error::tensor(file, name, message))
+        }
+        None => Err(Error::tensor(file, name, "missing")),
     }
 }
 

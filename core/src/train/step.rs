@@ -1,5 +1,6 @@
 //! One optimiser step: forward, backward, clip, AdamW.
 
+use super::checkpoint::stored;
 use super::optimiser::{Optimiser, clip_factor, global_norm};
 use crate::data::Batch;
 use crate::engine::float_values;
@@ -136,16 +137,17 @@ impl Trainer {
         state
     }
 
-    /// Continues from what [`Self::state`] gave after `step` steps.
-    pub(super) fn restore(&mut self, state: &Tensors, step: usize) -> Result<()> {
-        let take = |kind: &str, name: &str| state.get(&format!("{kind}/{name}")).cloned();
-        let missing = |name: &str| Error::tensor("checkpoint", name, "missing");
-        let names: Vec<String> = self.weights.tensors.keys().cloned().collect();
-        for name in names {
-            let tensor = take("weights", &name).ok_or_else(|| missing(&name))?;
-            self.weights.tensors.insert(name.clone(), tensor);
-            if let (Some(a), Some(b)) = (take("moment_1", &name), take("moment_2", &name)) {
-                self.optimiser.restore(&name, step, [a, b]);
+    /// Continues from what [`Self::state`] gave after `step` steps; `file` is for errors.
+    pub(super) fn restore(&mut self, mut state: Tensors, step: usize, file: &str) -> Result<()> {
+        for (name, have) in &mut self.weights.tensors {
+            let sizes = have.dims();
+            // What has had no gradient has no moments.
+            let moments = state.contains_key(&format!("moment_1/{name}"));
+            let mut take = |kind: &str| stored(&mut state, format!("{kind}/{name}"), sizes, file);
+            *have = take("weights")?;
+            if moments {
+                let moments = [take("moment_1")?, take("moment_2")?];
+                self.optimiser.restore(name, step, moments);
             }
         }
         self.weights = self.weights.tracked();

@@ -221,12 +221,13 @@ fn train(options: &TrainOptions, start: Start) -> Result<Report> {
     let mut before = 0.0;
     if start == Start::Resume {
         before = seconds_so_far(&folder)?;
-        let checkpoint = folder.read_checkpoint()?;
-        if let Some((bytes, file)) = &checkpoint {
-            session.resume(bytes, file)?;
+        let mut step = None;
+        if let Some((checkpoint, file)) = folder.open_checkpoint()? {
+            session.resume(checkpoint, &file)?;
             output::say(format!("going on after step {}", session.steps()));
+            step = Some(session.steps());
         }
-        folder.rewind_log(checkpoint.map(|_| session.steps()))?;
+        folder.rewind_log(step)?;
     } else {
         let made_by = MadeBy::here(&device_name);
         let mut options = options.clone();

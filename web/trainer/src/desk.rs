@@ -148,7 +148,7 @@ impl Desk {
         let (model, tokenizer) = (self.model.clone(), self.tokenizer.clone());
         let mut session = Session::new(model, tokenizer, job.task, job.settings)?;
         if let Some(bytes) = &job.checkpoint {
-            session.resume(bytes, "the saved checkpoint")?;
+            session.resume(&bytes[..], "the saved checkpoint")?;
         }
         self.run = Some(Run {
             id: job.run,
