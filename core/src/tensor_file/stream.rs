@@ -32,6 +32,9 @@ pub(super) fn take(reader: impl Read, count: u64, file: &str) -> Result<Vec<u8>>
     }
 }
 
+/// Name, sizes and values of a tensor.
+type Named = (String, Vec<usize>, Vec<f32>);
+
 /// The tensors of a safetensors file as they come, in the order of their bytes.
 pub(crate) struct Stream<'a, R> {
     reader: R,
@@ -61,8 +64,8 @@ impl<'a, R: Read> Stream<'a, R> {
         self.header.metadata().as_ref()
     }
 
-    /// Name, sizes and values of the next tensor; an error where the file ends too early or late.
-    pub(crate) fn next(&mut self) -> Result<Option<(String, Vec<usize>, Vec<f32>)>> {
+    /// The next tensor; an error where the file ends too early or late.
+    pub(crate) fn next(&mut self) -> Result<Option<Named>> {
         let Some(name) = self.names.pop() else {
             let more = take(&mut self.reader, 1, self.file)?;
             let end = more.is_empty().then_some(None);
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
     use crate::tensor_file::read_safetensors;
 
-    fn all(bytes: &[u8]) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+    fn all(bytes: &[u8]) -> Result<Vec<Named>> {
         let mut stream = Stream::open(bytes, "m")?;
         let mut tensors = Vec::new();
         while let Some(tensor) = stream.next()? {
