@@ -3,6 +3,7 @@
 mod floats;
 mod index;
 mod list;
+#[cfg(feature = "engine")]
 mod stream;
 mod torch;
 
@@ -13,6 +14,7 @@ use std::io::Cursor;
 pub(crate) use floats::{Floats, not_whole, read_safetensors};
 pub use index::shards;
 pub use list::{Entry, Listing, list};
+#[cfg(feature = "engine")]
 pub(crate) use stream::Stream;
 pub use torch::{Archive, Stored, is_torch};
 
