@@ -6,7 +6,7 @@ use crate::hub::{Hub, Snapshot, is_id};
 use anyhow::{Context, Result};
 use compacter_core::data::Tokenizer;
 use compacter_core::t5::{Loader, Storage, T5, T5Config};
-use compacter_core::tensor_file::{self, is_torch};
+use compacter_core::tensor_file::{self, header_bytes, is_torch};
 use compacter_core::{Device, Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -149,7 +149,7 @@ fn stream(mut loader: Loader, paths: &[PathBuf]) -> Result<T5> {
             file.rewind().map_err(failed)?;
             loader.torch(&name, BufReader::new(&file))?;
         } else {
-            let end = Loader::header_bytes(&name, &header)? as u64;
+            let end = header_bytes(&name, &header)? as u64;
             read(&mut file, 0..length.min(end), &mut header).map_err(failed)?;
             loader.header(&name, &header, Some(length))?;
         }

@@ -4,11 +4,12 @@
 use super::model::{Weight, two_dims};
 use super::{Storage, T5, T5Config};
 use crate::engine::float_values;
-use crate::tensor_file::{Archive, Floats, Stored, is_torch, not_whole};
+use crate::tensor_file::{
+    Archive, Floats, LENGTH, Stored, header_bytes, is_torch, not_whole, parse_header,
+};
 use crate::{Error, Result};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Seek};
@@ -24,10 +25,6 @@ const COPIES: [&str; 3] = [
     "decoder.embed_tokens.weight",
     "lm_head.weight",
 ];
-/// Bytes before a header's text: its length.
-const LENGTH: usize = 8;
-/// The longest header that the format allows.
-const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Where a tensor lies: bytes `start..end` of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +46,8 @@ struct Found {
     shape: Vec<usize>,
 }
 
-/// Loads a base tensor by tensor: [`Self::header`] (or [`Self::torch`]) for each file, then [`Self::take`] for each of
-/// [`Self::slots`], then [`Self::finish`].
+/// Loads a base tensor by tensor: [`Self::header`] (or [`Self::torch`]) for each file, then
+/// [`Self::take`] for each of [`Self::slots`], then [`Self::finish`].
 ///
 /// Missing, extra and mis-shaped tensors are errors before any weight has been read, except what
 /// published files are known to carry.
@@ -83,30 +80,16 @@ impl Loader {
         }
     }
 
-    /// How many bytes of a file are its header, by the first eight.
-    pub fn header_bytes(file: &str, first: &[u8]) -> Result<usize> {
-        let Some(first) = first.first_chunk::<LENGTH>() else {
-            return Err(not_whole(file, format!("{} bytes", first.len())));
-        };
-        let text = u64::from_le_bytes(*first);
-        if text > LONGEST_HEADER {
-            let why = format!("a header of {text} bytes, at most {LONGEST_HEADER} are allowed");
-            return Err(not_whole(file, why));
-        }
-        Ok(LENGTH + text as usize)
-    }
-
     /// Takes note of a file by its first bytes, at least all of its header. `length` is the whole
     /// file's where that is known; where it is not, a file cut off shows when its last tensor is
     /// taken.
     pub fn header(&mut self, file: &str, prefix: &[u8], length: Option<u64>) -> Result<()> {
-        let start = Self::header_bytes(file, prefix)?;
+        let start = header_bytes(file, prefix)?;
         let Some(text) = prefix.get(LENGTH..start) else {
             let why = format!("a header of {start} bytes, here are {}", prefix.len());
             return Err(not_whole(file, why));
         };
-        // Checks that the tensors follow each other without a gap, each as long as its shape says.
-        let header: Metadata = serde_json::from_slice(text).map_err(|e| not_whole(file, e))?;
+        let header = parse_header(file, text)?;
         let whole = start as u64 + header.data_len() as u64;
         if let Some(length) = length.filter(|length| *length != whole) {
             return Err(not_whole(file, format!("{length} bytes, expected {whole}")));

@@ -5,6 +5,7 @@ use crate::artifact::{self, Header};
 use crate::method::Method;
 use crate::packing::{Packer, unpacked};
 use crate::random::Stream;
+use crate::tensor_file::header_bytes;
 use crate::train::{Optimiser, Trainer};
 use crate::{Device, DeviceKind, Error, Result, block_on, cpu_device, float_values, gpu_device};
 use safetensors::{Dtype, tensor::TensorView};
@@ -134,7 +135,7 @@ fn halves_in_a_file_are_kept_exactly_as_f16() {
 fn stream(shards: &[(String, Vec<u8>)], storage: Storage) -> Result<T5> {
     let mut loader = Loader::new(config(), storage, &cpu_device());
     for (file, bytes) in shards {
-        let header = Loader::header_bytes(file, &bytes[..8])?;
+        let header = header_bytes(file, &bytes[..8])?;
         loader.header(file, &bytes[..header], None)?;
     }
     for slot in loader.slots()?.into_iter().rev() {
@@ -283,9 +284,9 @@ fn what_is_taken_must_be_in_a_header_and_whole() {
 #[test]
 fn no_header_is_trusted() {
     let good = file(&values(&config()), Dtype::F32);
-    let header = Loader::header_bytes("m", &good).unwrap();
+    let header = header_bytes("m", &good).unwrap();
     for length in [100_000_001, u64::MAX / 2, u64::MAX] {
-        let error = Loader::header_bytes("m", &length.to_le_bytes()).unwrap_err();
+        let error = header_bytes("m", &length.to_le_bytes()).unwrap_err();
         assert!(error.to_string().contains("at most 100000000"), "{error}");
     }
     let read =

@@ -1,16 +1,11 @@
 //! What a tensor file holds, from its header alone.
 
-use super::{Archive, is_torch, not_whole};
+use super::header::{LENGTH, read_header, take};
+use super::{Archive, is_torch};
 use crate::{Error, Result};
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 use std::collections::HashMap;
 use std::io::{Read, Seek};
-
-/// The longest header that the safetensors format allows.
-const LONGEST_HEADER: u64 = 100_000_000;
-/// Bytes of the header's length, which come first.
-pub(super) const LENGTH: usize = 8;
 
 /// Name, type and sizes of a tensor.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +31,7 @@ pub struct Listing {
 
 /// Reads a file's header, or a torch file's state dict, and no tensor.
 pub fn list(mut reader: impl Read + Seek, file: &str) -> Result<Listing> {
-    let first = take(&mut reader, LENGTH as u64, file)?;
+    let first = take(&mut reader, LENGTH, file)?;
     if is_torch(&first) {
         reader
             .rewind()
@@ -53,7 +48,7 @@ pub fn list(mut reader: impl Read + Seek, file: &str) -> Result<Listing> {
             tensors: sorted(archive.tensors().map(entry).collect()),
         });
     }
-    let header = header(reader, &first, file)?;
+    let header = read_header(reader, &first, file)?;
     let entry = |(name, info): (String, &safetensors::tensor::TensorInfo)| Entry {
         name,
         dtype: info.dtype,
@@ -64,27 +59,6 @@ pub fn list(mut reader: impl Read + Seek, file: &str) -> Result<Listing> {
         metadata: header.metadata().clone().unwrap_or_default(),
         tensors: sorted(header.tensors().into_iter().map(entry).collect()),
     })
-}
-
-/// Reads the header that follows the first [`LENGTH`] bytes.
-pub(super) fn header(reader: impl Read, first: &[u8], file: &str) -> Result<Metadata> {
-    let length = first.first_chunk().map(|first| u64::from_le_bytes(*first));
-    let Some(length) = length.filter(|length| *length <= LONGEST_HEADER) else {
-        return Err(not_whole(file, "no length of a header"));
-    };
-    let text = take(reader, length, file)?;
-    // Checks that the tensors follow each other without a gap, each as long as its shape says.
-    serde_json::from_slice(&text).map_err(|e| not_whole(file, e))
-}
-
-/// The next bytes, fewer at the end of the file: what a header claims is not allocated before it
-/// has come.
-pub(super) fn take(reader: impl Read, count: u64, file: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match reader.take(count).read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(e) => Err(Error::file(file, e.to_string())),
-    }
 }
 
 fn sorted(mut tensors: Vec<Entry>) -> Vec<Entry> {

@@ -1,6 +1,7 @@
 //! Files of tensors: safetensors, and what `torch.save` writes.
 
 mod floats;
+mod header;
 mod index;
 mod list;
 #[cfg(feature = "engine")]
@@ -12,6 +13,9 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 pub(crate) use floats::{Floats, not_whole, read_safetensors};
+pub use header::header_bytes;
+#[cfg(feature = "engine")]
+pub(crate) use header::{LENGTH, parse_header};
 pub use index::shards;
 pub use list::{Entry, Listing, list};
 #[cfg(feature = "engine")]

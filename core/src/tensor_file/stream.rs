@@ -1,6 +1,6 @@
 //! A safetensors file read one tensor after the other, so that none of it is held twice.
 
-use super::list::{LENGTH, header, take};
+use super::header::{LENGTH, read_header, take};
 use super::{Floats, not_whole};
 use crate::{Error, Result};
 use safetensors::tensor::Metadata;
@@ -22,8 +22,8 @@ pub(crate) struct Stream<'a, R> {
 impl<'a, R: Read> Stream<'a, R> {
     /// Reads the header; `file` is for errors.
     pub(crate) fn open(mut reader: R, file: &'a str) -> Result<Self> {
-        let first = take(&mut reader, LENGTH as u64, file)?;
-        let header = header(&mut reader, &first, file)?;
+        let first = take(&mut reader, LENGTH, file)?;
+        let header = read_header(&mut reader, &first, file)?;
         let mut names = header.offset_keys();
         names.reverse();
         Ok(Self {
@@ -50,7 +50,7 @@ impl<'a, R: Read> Stream<'a, R> {
         let info = info.ok_or_else(|| Error::tensor(self.file, &name, "missing"))?;
         let floats = Floats::new(info.dtype, &name, self.file)?;
         let length = info.data_offsets.1 - info.data_offsets.0;
-        let bytes = take(&mut self.reader, length as u64, self.file)?;
+        let bytes = take(&mut self.reader, length, self.file)?;
         if bytes.len() < length {
             return Err(not_whole(self.file, format!("`{name}` is cut off")));
         }
