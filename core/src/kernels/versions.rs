@@ -2,8 +2,8 @@
 
 /// Compiles `$body` for the vector units that there may be, and picks at run time.
 ///
-/// The only unsafe code of this crate: without it a function compiled for more than every processor
-/// has cannot be called from one that is not.
+/// Unsafe, since a function compiled for more than every processor has cannot be called otherwise
+/// from one that is not.
 macro_rules! versions {
     ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $kind:ty),*)) => {
         $(#[$doc])*
