@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Training on a busy machine takes its time.
-pub(crate) const LONG: Duration = Duration::from_secs(300);
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// The mirror's elements by their words.
 const HANDS: &str = r##"
