@@ -1,15 +1,18 @@
 //! Loss and score while training, several runs in their colours.
 
-use super::{fixed_plot, weak};
+use super::{fixed_plot, plot::marks, weak};
 use crate::colours;
 use crate::state::{Run, State};
 use eframe::egui::{Sense, Ui};
-use egui_plot::{AxisHints, Line, MarkerShape, Plot, PlotUi, Points};
+use egui_plot::{AxisHints, GridMark, Line, MarkerShape, Plot, PlotUi, Points};
 
 /// Steps that the strong line averages over.
 const SMOOTH: f64 = 20.0;
 /// Points of a line that are drawn: a plot has hardly more columns than that.
 const POINTS: usize = 200;
+/// Pixels between grid lines at the least; between those with a number, `APART` times as many.
+const LEAST: f64 = 12.0;
+const APART: f64 = 2.0;
 
 /// Draws both, side by side.
 pub(crate) fn show(ui: &mut Ui, state: &State) {
@@ -48,13 +51,30 @@ fn plot(ui: &Ui, name: &str, longest: f64) -> Plot<'static> {
         .custom_x_axes(vec![AxisHints::new_x().label_spacing(24.0..=60.0)])
         .custom_y_axes(vec![
             AxisHints::new_y()
+                .formatter(|mark, _| height_of(mark))
                 .label_spacing(10.0..=14.0)
                 .min_thickness(34.0),
         ])
-        .grid_spacing(12.0..=60.0)
+        // Powers of ten alone may be too close for words, or too far apart for two of them.
+        .y_grid_spacer(|input| marks(&input, round_step(APART * input.base_step_size)))
+        .grid_spacing(LEAST as f32..=60.0)
         .include_x(0.0)
         .include_x(longest)
         .show_x(false)
+}
+
+/// The smallest step that people count in (1, 2 or 5 times a power of ten) not below `least`.
+fn round_step(least: f64) -> f64 {
+    let power = 10f64.powi(least.log10().floor() as i32);
+    let steps = [1.0, 2.0, 5.0].map(|factor| factor * power);
+    let first = steps.into_iter().find(|step| *step >= least);
+    first.unwrap_or(10.0 * power)
+}
+
+/// A grid line's number, with the decimals that its step has.
+fn height_of(mark: GridMark) -> String {
+    let decimals = (-mark.step_size.log10()).ceil().max(0.0) as usize;
+    format!("{:.decimals$}", mark.value)
 }
 
 fn losses(plot: &mut PlotUi<'_>, run: &Run) {
@@ -109,6 +129,8 @@ fn smooth(values: &[[f64; 2]]) -> Vec<[f64; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use egui_plot::GridMark;
+
     #[test]
     fn a_long_line_is_thinned_and_keeps_its_end() {
         let line: Vec<[f64; 2]> = (0..1001).map(|step| [f64::from(step), 0.0]).collect();
@@ -116,6 +138,25 @@ mod tests {
         assert!(thin.len() <= super::POINTS && thin.len() > super::POINTS / 2);
         assert_eq!(thin.last(), line.last());
         assert_eq!(super::thin(&line[..10]), line[..10]);
+    }
+
+    #[test]
+    fn grid_lines_have_round_numbers() {
+        let shown = |least: f64| {
+            let step_size = super::round_step(least);
+            let value = 3.0 * step_size;
+            super::height_of(GridMark { value, step_size })
+        };
+        let cases = [
+            (0.9, "3"),
+            (1.4, "6"),
+            (1.0, "3"),
+            (0.3, "1.5"),
+            (0.11, "0.6"),
+        ];
+        for (least, expected) in cases.into_iter().chain([(6.0, "30"), (0.03, "0.15")]) {
+            assert_eq!(shown(least), expected, "at least {least}");
+        }
     }
 
     #[test]

@@ -144,7 +144,7 @@ fn lowest(state: &State) -> f64 {
 }
 
 /// Grid lines at the multiples of `step`, within sight.
-fn marks(input: &GridInput, step: f64) -> Vec<GridMark> {
+pub(super) fn marks(input: &GridInput, step: f64) -> Vec<GridMark> {
     let (from, to) = input.bounds;
     let multiples = (from / step).ceil() as i32..=(to / step).floor() as i32;
     let mark = |multiple: i32| GridMark {
