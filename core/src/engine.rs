@@ -41,6 +41,23 @@ pub async fn int_values<const D: usize>(tensor: Tensor<D, Int>) -> Result<Vec<i3
         .map_err(|e| unreadable(format!("{e:?}")))
 }
 
+/// Runs `work` on one of the threads that the CPU's loops and products share, and gives what it gives.
+///
+/// Called from elsewhere, each of a step's thousands of parallel pieces wakes a thread of that pool
+/// and sleeps until it is done; called from within, the caller does its part of them itself. For
+/// one call at a time, around a whole run: a thread that waits for its part takes up whatever else
+/// the pool was given meanwhile.
+#[cfg(feature = "native")]
+pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
+/// Runs `work`: there are no threads to share in this build.
+#[cfg(all(not(feature = "native"), not(target_arch = "wasm32")))]
+pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    work()
+}
+
 /// Waits for a future on a thread of its own program; a browser awaits instead.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn block_on<F: Future>(future: F) -> F::Output {
@@ -61,5 +78,16 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Ready(output) => return output,
             Poll::Pending => std::thread::park(),
         }
+    }
+}
+
+#[cfg(all(test, feature = "native"))]
+mod tests {
+    use super::in_pool;
+
+    #[test]
+    fn work_is_done_by_a_thread_of_the_pool() {
+        assert_eq!(rayon::current_thread_index(), None);
+        assert!(in_pool(rayon::current_thread_index).is_some());
     }
 }

@@ -70,10 +70,10 @@ pub mod kernels;
 
 #[cfg(feature = "engine")]
 pub use burn::tensor::{Device, DeviceKind};
-#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
-pub use engine::block_on;
 #[cfg(all(feature = "engine", target_arch = "wasm32"))]
 pub use engine::browser_gpu;
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+pub use engine::{block_on, in_pool};
 #[cfg(feature = "engine")]
 pub use engine::{cpu_device, float_values, gpu_device, int_values};
 

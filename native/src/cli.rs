@@ -7,6 +7,7 @@ use crate::commands::{
 use crate::failure::{exit_code, is_broken_pipe};
 use crate::output;
 use clap::{Parser, Subcommand};
+use compacter_core::in_pool;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -61,9 +62,8 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// Runs the program on the arguments of this process.
-pub fn main_from_args() -> ExitCode {
-    let result = match Cli::parse().command {
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Train(args) => train::run(*args),
         Command::Eval(args) => eval::run(*args),
         Command::Predict(args) => predict::run(args),
@@ -79,8 +79,13 @@ pub fn main_from_args() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
         Command::Completions(args) => completions::run(&args),
-    };
-    match result {
+    }
+}
+
+/// Runs the program on the arguments of this process.
+pub fn main_from_args() -> ExitCode {
+    let command = Cli::parse().command;
+    match in_pool(|| run(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -26,15 +26,15 @@ impl Session {
     /// Everything that continuing needs: weights, moments, the best weights, progress. What is not
     /// finite is an error, so that no checkpoint holds what gradients without end have left.
     pub async fn checkpoint_async(&self) -> Result<Vec<u8>> {
-        let best = self.best.tensors.values();
-        let numbers: usize = best.map(|tensor| tensor.shape().num_elements()).sum();
-        // Weights, two moments and the best, in four bytes each; nearly, for there is a front.
-        let mut file = Vec::with_capacity(16 * numbers);
+        let (front, state) = self.checkpoint_front()?;
+        let numbers = state.values().map(|tensor| tensor.shape().num_elements());
+        // To the byte: a vector that has to grow at its end doubles, and copies all of it.
+        let mut file = Vec::with_capacity(front.len() + 4 * numbers.sum::<usize>());
         let each = |part: &[u8]| {
             file.extend_from_slice(part);
             Ok::<_, Error>(())
         };
-        self.checkpoint_parts(each).await?;
+        self.checkpoint_parts(front, state, each).await?;
         Ok(file)
     }
 
@@ -45,14 +45,16 @@ impl Session {
         &self,
         each: impl FnMut(&[u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        crate::engine::block_on(self.checkpoint_parts(each))
+        let (front, state) = self.checkpoint_front()?;
+        crate::engine::block_on(self.checkpoint_parts(front, state, each))
     }
 
     async fn checkpoint_parts<E: From<Error>>(
         &self,
+        front: Vec<u8>,
+        state: Tensors,
         mut each: impl FnMut(&[u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let (front, state) = self.checkpoint_front()?;
         each(&front)?;
         let mut part = Vec::with_capacity(4 * PART);
         for (name, tensor) in state {

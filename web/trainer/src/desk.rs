@@ -382,6 +382,8 @@ mod tests {
         let own = matches!(&report, Report::Checkpoint { run: 7, step, .. } if *step == after);
         assert!(own, "{report:?}");
         let bytes = report.take_bytes();
+        let held = bytes.as_ref().map(|bytes| bytes.capacity() - bytes.len());
+        assert_eq!(held, Some(0), "room for what never comes");
         until(&mut first, |event| matches!(event, Event::Finished(_)));
         let mut second = desk();
         let json = serde_json::to_string(&Command::Train(Box::new(whole))).unwrap();

@@ -3,7 +3,7 @@
 use super::Link;
 use crate::state::{Base, Device, Start};
 use compacter_core::train::{Command, Report};
-use compacter_core::{Error, Result, block_on};
+use compacter_core::{Error, Result, block_on, in_pool};
 use compacter_trainer::Desk;
 use eframe::egui::Context;
 use std::any::Any;
@@ -75,8 +75,8 @@ fn work(inbox: &Receiver<Command>, say: &impl Fn(Report) -> bool, start: &Start)
             false => inbox.recv().map_err(|_| TryRecvError::Disconnected),
         };
         let report = match command {
-            Ok(command) => block_on(desk.receive(command)),
-            Err(TryRecvError::Empty) => block_on(desk.advance()),
+            Ok(command) => in_pool(|| block_on(desk.receive(command))),
+            Err(TryRecvError::Empty) => in_pool(|| block_on(desk.advance())),
             Err(TryRecvError::Disconnected) => return Ok(()),
         };
         if report.is_some_and(|report| !say(report)) {
