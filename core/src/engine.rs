@@ -43,7 +43,7 @@ pub async fn int_values<const D: usize>(tensor: Tensor<D, Int>) -> Result<Vec<i3
 
 /// Runs `work` on one of the threads that the CPU's loops and products share, and gives what it gives.
 ///
-/// Called from elsewhere, each of a step's thousands of parallel pieces wakes a thread of that pool
+/// Called from elsewhere, each of a step's parallel pieces wakes a thread of that pool
 /// and sleeps until it is done; called from within, the caller does its part of them itself. For
 /// one call at a time, around a whole run: a thread that waits for its part takes up whatever else
 /// the pool was given meanwhile.
